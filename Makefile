@@ -1,0 +1,41 @@
+# The front door. Settings: BUILD (build directory), PREFIX and DESTDIR (make install).
+BUILD = build
+PREFIX = /usr/local
+BUILD_PACKAGES = g++ meson ninja-build pkg-config libuv1-dev libtomlplusplus-dev libboost-program-options-dev \
+  nlohmann-json3-dev libsystemd-dev
+DEMO_PACKAGES = python3 iproute2 nftables util-linux procps
+TEST_PACKAGES = $(BUILD_PACKAGES) $(DEMO_PACKAGES) doctest-dev clang-format openssh-server openssh-client nmap bird2 \
+  exabgp
+
+all: $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	meson setup $(BUILD) -Dprefix=$(PREFIX) $(SETUP)
+
+demo:
+	tests/kit/install-packages $(BUILD_PACKAGES) $(DEMO_PACKAGES)
+	$(MAKE) all BUILD=$(BUILD)-demo SETUP=-Dtests=false
+	tests/kit/demo $(BUILD)-demo
+
+test:
+	tests/kit/install-packages $(TEST_PACKAGES)
+	$(MAKE) $(BUILD)/build.ninja
+	tests/kit/test-all $(BUILD) $(BUILD)-sanitize
+
+install: all
+	meson configure $(BUILD) -Dprefix=$(PREFIX)
+	meson install -C $(BUILD) $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
+
+bench:
+	tests/kit/install-packages $(BUILD_PACKAGES) $(DEMO_PACKAGES) haproxy socat
+	tests/bench/run
+
+fuzz:
+	tests/kit/install-packages $(BUILD_PACKAGES) clang
+	tests/fuzz/run
+
+docs: all
+	ninja -C $(BUILD) docs
+
+.PHONY: all demo test install bench fuzz docs

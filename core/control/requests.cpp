@@ -1,0 +1,121 @@
+// What each request of the control socket does. Called by Caller once it knows that
+// the caller may; answers are whole lines.
+#include <unistd.h>
+
+#include "control/caller.hpp"
+#include "control/json.hpp"
+#include "plugin/plugins.hpp"
+
+namespace peerhold {
+namespace {
+
+constexpr std::size_t max_message = 255;  // RFC 9003, the longest shutdown communication
+
+std::string no_session(const std::string& name) {
+  return refusal_line(Refusal::no_session, "no session \"" + escape_control(name) + "\"");
+}
+
+std::string status(Keeper& keeper, const Request& request) {
+  if (!request.name.empty() && !keeper.has(request.name)) return no_session(request.name);
+  return answer_line(status_json(keeper.status(), ::getpid(), keeper.sessions(request.name),
+                                 !request.name.empty()));
+}
+
+std::string keys(Keeper& keeper, const Request& request) {
+  const auto chains = keeper.keys(request.name);
+  if (chains.empty() && !request.name.empty())
+    return refusal_line(Refusal::no_such, "no key chain \"" + escape_control(request.name) + "\"");
+  return answer_line(keys_json(chains));
+}
+
+std::string plugins(Keeper& keeper, const Request& request) {
+  std::vector<const Library*> out;
+  for (const Library* library : keeper.plugins().loaded())
+    if (request.name.empty() || library->name() == request.name) out.push_back(library);
+  if (out.empty() && !request.name.empty())
+    return refusal_line(Refusal::no_such,
+                        "plugin \"" + escape_control(request.name) + "\" is not in use");
+  return answer_line(plugins_json(out));
+}
+
+std::string has_link(Keeper& keeper, const Request& request) {
+  const auto peer = Address::parse(request.peer);
+  if (!peer) return refusal_line(Refusal::bad_request, peer.error().text);
+  std::optional<Address> source;
+  if (!request.source.empty()) {
+    auto parsed = Address::parse(request.source);
+    if (!parsed) return refusal_line(Refusal::bad_request, parsed.error().text);
+    source = *std::move(parsed);
+  }
+  return answer_line(keeper.has_link_with(*peer, source) ? R"({"has_link":true})"
+                                                         : R"({"has_link":false})");
+}
+
+// up, down and reset, of one session or of all of them.
+std::string operate(ControlServer::State& s, const Request& request, const PeerUser& user) {
+  Keeper& keeper = s.keeper;
+  const bool all = request.name == "all";
+  if (request.name.empty())
+    return refusal_line(Refusal::bad_request, "a session's name, or \"all\", is needed");
+  if (!all && !keeper.has(request.name)) return no_session(request.name);
+  if (request.message.size() > max_message)
+    return refusal_line(Refusal::bad_request, "the message has " +
+                                                  std::to_string(request.message.size()) +
+                                                  " bytes; at most 255 can be sent");
+  std::vector<std::string> names;
+  if (all)
+    for (const SessionStatus& session : keeper.sessions()) names.push_back(session.name);
+  else
+    names.push_back(request.name);
+  const std::string command = std::string(to_string(request.verb)) + (request.soft ? " soft" : "");
+  keeper.note_operator(all ? "" : request.name, all ? command + " all" : command, user.uid,
+                       user.pid);
+  std::string errors;
+  for (const std::string& name : names) {
+    Result<void> done;
+    if (request.verb == Verb::up) done = keeper.up(name);
+    if (request.verb == Verb::down) done = keeper.down(name, request.message);
+    if (request.verb == Verb::reset)
+      done = keeper.reset(name, request.message, request.soft ? ResetKind::soft : ResetKind::hard);
+    if (!done) errors += (errors.empty() ? "" : "\n") + name + ": " + done.error().text;
+  }
+  if (!errors.empty()) return refusal_line(Refusal::failed, errors);
+  return answer_line("{\"sessions\":" + std::to_string(names.size()) + "}");
+}
+
+std::string reload(ControlServer::State& s, const Request& request, const PeerUser& user) {
+  if (!request.dry_run) s.keeper.note_operator("", "reload", user.uid, user.pid);
+  const ReloadOutcome outcome = s.reload(request.dry_run);
+  const std::string details = reload_json(outcome, request.dry_run);
+  if (!outcome.ok)
+    return refusal_line(Refusal::bad_config, "the configuration has errors; nothing was changed",
+                        details);
+  return answer_line(details);
+}
+
+}  // namespace
+
+std::string carry_out(ControlServer::State& s, const Request& request, const PeerUser& user) {
+  switch (request.verb) {
+    case Verb::status:
+      return status(s.keeper, request);
+    case Verb::keys:
+      return keys(s.keeper, request);
+    case Verb::plugins:
+      return plugins(s.keeper, request);
+    case Verb::has_link:
+      return has_link(s.keeper, request);
+    case Verb::up:
+    case Verb::down:
+    case Verb::reset:
+      return operate(s, request, user);
+    case Verb::reload:
+      return reload(s, request, user);
+    case Verb::watch:
+    case Verb::attach:
+      break;  // Caller's own
+  }
+  return refusal_line(Refusal::bad_request, "not a request that is answered at once");
+}
+
+}  // namespace peerhold

@@ -1,0 +1,113 @@
+// Keeper: owns the sessions, the listeners they share, the plugins and the key chains of one
+// configuration, on a loop that it is given. Two can live in one process. Loop-thread only.
+//
+// It knows nothing of the control socket, signals or systemd: core/control and core/cli drive it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "base/log.hpp"
+#include "config/config.hpp"
+#include "loop/loop.hpp"
+#include "session/event.hpp"
+#include "session/status.hpp"
+
+namespace peerhold {
+
+class Plugins;
+
+struct KeeperSettings {
+  std::string config_path;  // read by create() and by every reload
+  std::string config_text;  // instead of a file, when config_path is empty (embedding)
+  std::vector<std::string>
+      plugin_dirs;  // from the command line, searched before [keeper] plugin_dirs
+  std::string version;
+};
+
+// What reload does with one session (or would do). `keys` are the configuration keys that differ.
+struct ReloadAction {
+  enum class What : std::uint8_t { keep, live, restart, add, remove } what;
+  std::string session;
+  std::vector<std::string> keys;
+};
+
+struct ReloadOutcome {
+  bool ok = false;  // false: nothing was changed; see diagnostics
+  std::vector<Diagnostic> diagnostics;
+  std::vector<ReloadAction> actions;
+};
+
+struct KeeperStatus {
+  std::string version, config;
+  WallTime started;
+  bool tcp_md5 = false, tcp_ao = false;
+  std::size_t sessions = 0, established = 0;
+  bool ready = false;  // every session has been started
+  bool draining = false;
+};
+
+struct KeyStatus {
+  struct OneKey {
+    std::uint32_t id = 0;
+    std::optional<WallTime> start, end;
+    bool valid = false;
+    std::vector<std::string> in_use_by;
+    std::optional<WallTime> last_used;
+  };
+  std::string name, rollover;
+  std::vector<OneKey> keys;
+};
+
+enum class ResetKind : std::uint8_t { hard, soft };
+
+class Keeper {
+ public:
+  // Loads and checks everything that needs no socket: configuration, plugins, key files. Null on an
+  // error; diagnostics (warnings too) either way.
+  static std::unique_ptr<Keeper> create(Loop&, KeeperSettings, Log&, std::vector<Diagnostic>&);
+  ~Keeper();
+
+  const KeeperConfig& keeper_config() const;
+  Config config() const;  // a copy, put together from the sessions as they are
+  void start();
+  // SIGTERM: listeners close, persistent links say goodbye, per-client links may end by themselves
+  // within drain_timeout. `done` runs once, on a later turn.
+  void drain(std::function<void()> done);
+  ReloadOutcome reload(bool dry_run);
+  // What the next reload reads instead of KeeperSettings::config_text (embedding). An error when
+  // the configuration is a file.
+  Result<void> set_text(std::string text);
+
+  KeeperStatus status() const;
+  bool has(const std::string& name) const;
+  std::vector<SessionStatus> sessions(
+      const std::string& only = {}) const;  // in configuration order
+  std::vector<KeyStatus> keys(const std::string& only_chain = {}) const;
+  const Plugins& plugins() const;
+
+  // Operator commands; an error says why it could not be done. `name` must exist (has()).
+  Result<void> up(const std::string& name);
+  Result<void> down(const std::string& name, const std::string& message);
+  Result<void> reset(const std::string& name, const std::string& message, ResetKind);
+  // `fd` (a connected stream socket, owned from here on) becomes an app of the session.
+  Result<void> attach(const std::string& name, Fd fd);
+  // Is there a link (up or opening) between this peer address and source? For `probe`.
+  bool has_link_with(const Address& peer, const std::optional<Address>& source) const;
+
+  // Every event, in order, until unsubscribed. May be called inside a callback.
+  std::uint64_t subscribe(std::function<void(const Event&)>);
+  void unsubscribe(std::uint64_t);
+  // Records an operator command (event `operator`, one log line with uid and pid).
+  void note_operator(const std::string& session, const std::string& command, unsigned uid, int pid);
+
+ private:
+  struct State;
+  explicit Keeper(std::unique_ptr<State>);
+  std::unique_ptr<State> s_;
+};
+
+}  // namespace peerhold

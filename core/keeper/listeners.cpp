@@ -1,0 +1,187 @@
+// Listeners: owned by the Keeper; sessions come to it through Surroundings::claim.
+#include "keeper/listeners.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+
+#include "session/session.hpp"
+
+namespace peerhold {
+
+struct Listeners::Place {
+  std::vector<Session*> sessions;
+  std::unique_ptr<Listener> listener;
+  Transport transport;  // as the listener has it
+  // No room for one more key, when that was tried last: hundreds that wait for room would else try
+  // all keys again with each of their retries.
+  std::optional<Error> full;
+  SteadyTime full_at{};
+};
+
+namespace {
+
+constexpr auto try_again_after = std::chrono::seconds(1);
+
+// What a socket that several sessions share can promise to all of them: the loosest
+// GTSM bound, TTL 255 when any of them uses GTSM.
+Transport shared_transport(const std::vector<Session*>& sessions) {
+  Transport shared = sessions.front()->transport();
+  bool any = false, all = true;
+  unsigned loosest = 0;
+  for (const Session* session : sessions) {
+    const Transport own = session->transport();
+    if (own.ttl_security_hops) {
+      any = true;
+      loosest = std::max(loosest, *own.ttl_security_hops);
+    } else {
+      all = false;
+    }
+    shared.freebind = shared.freebind || own.freebind;
+  }
+  shared.ttl_security_hops.reset();
+  if (any) shared.ttl_security_hops = all ? loosest : 255;  // 255: sent with 255, accepted from 1
+  return shared;
+}
+
+}  // namespace
+
+Listeners::Listeners(Loop& loop, const std::map<std::string, KeyChain>& chains)
+    : loop_(loop), chains_(chains) {}
+
+Listeners::~Listeners() = default;
+
+Listeners::Name Listeners::name_of(const Session& session) {
+  return {session.config().source, session.config().transport.interface};
+}
+
+std::vector<Claim> Listeners::claims_of(const Name& name, const Place& place) const {
+  std::vector<Claim> claims;
+  const auto now = std::chrono::system_clock::now();
+  std::vector<std::pair<Prefix, std::string>> wide;
+  for (const ListenConfig& listen : prefixes_) {
+    if (listen.address != name.first || listen.interface != name.second) continue;
+    const auto chain = chains_.find(listen.keychain);
+    if (chain == chains_.end()) continue;
+    claims.push_back({listen.prefix, &chain->second.in_use(now), false, nullptr});
+    wide.emplace_back(listen.prefix, listen.keychain);
+  }
+  for (Session* session : place.sessions) {
+    Claim claim{session->who(), session->key(), false, session};
+    // The longest [[listen]] prefix around the peer decides whether a key of its own is needed.
+    const std::pair<Prefix, std::string>* around = nullptr;
+    for (const auto& one : wide) {
+      if (!one.first.contains(claim.who.address) || one.first.length > claim.who.length) continue;
+      if (around == nullptr || one.first.length > around->first.length) around = &one;
+    }
+    if (around != nullptr && around->second == session->config().keychain) {
+      claim.key = nullptr;
+      claim.covered = true;
+      // The very prefix: the session is its owner.
+      const auto same = std::ranges::find_if(
+          claims, [&](const Claim& c) { return c.who == claim.who && c.owner == nullptr; });
+      if (same != claims.end()) {
+        same->owner = session;
+        continue;
+      }
+    }
+    claims.push_back(claim);
+  }
+  return claims;
+}
+
+Result<void> Listeners::update(const Name& name, Place& place) {
+  const Transport transport = shared_transport(place.sessions);
+  if (!place.listener) {
+    const bool keyed = place.sessions.front()->key() != nullptr;
+    auto opened = Listener::open(loop_, name.first, transport, keyed, [](Listener::Accepted from) {
+      auto* session = static_cast<Session*>(from.owner);
+      session->accepted(std::move(from));
+    });
+    if (!opened) return std::move(opened).error();
+    place.listener = *std::move(opened);
+    place.transport = transport;
+  } else if (transport != place.transport) {
+    if (Result<void> set = place.listener->set_transport(transport); !set) return set;
+    place.transport = transport;
+  }
+  return place.listener->set_claims(claims_of(name, place));
+}
+
+void Listeners::hold() {
+  holding_ = true;
+}
+
+Listeners::Lost Listeners::release() {
+  holding_ = false;
+  Lost lost;
+  for (auto it = places_.begin(); it != places_.end();) {
+    Place& place = *it->second;
+    if (place.sessions.empty()) {
+      it = places_.erase(it);
+      continue;
+    }
+    if (update(it->first, place)) {
+      ++it;
+      continue;
+    }
+    // One by one, so that as many as fit are served and each of the others has its own words.
+    const std::vector<Session*> all = std::move(place.sessions);
+    place.sessions.clear();
+    for (Session* session : all) {
+      place.sessions.push_back(session);
+      if (Result<void> done = update(it->first, place); !done) {
+        place.sessions.pop_back();
+        lost.emplace_back(session, std::move(done).error());
+      }
+    }
+    it = place.sessions.empty() ? places_.erase(it) : std::next(it);
+  }
+  return lost;
+}
+
+Result<void> Listeners::claim(Session& session) {
+  const Name name = name_of(session);
+  auto& place = places_[name];
+  if (!place) place = std::make_unique<Place>();
+  if (holding_) {
+    place->sessions.push_back(&session);
+    return {};
+  }
+  if (place->full && loop_.now() - place->full_at < try_again_after) return *place->full;
+  place->sessions.push_back(&session);
+  Result<void> done = update(name, *place);
+  place->full.reset();
+  if (!done) {
+    if (done.error().code == ENOMEM) {
+      place->full = done.error();
+      place->full->cause = Cause::resource;
+      place->full_at = loop_.now();
+    }
+    std::erase(place->sessions, &session);
+    if (place->sessions.empty()) places_.erase(name);
+    if (done.error().cause == Cause::internal) done.error().cause = Cause::resource;
+  }
+  return done;
+}
+
+void Listeners::unclaim(Session& session) {
+  for (auto it = places_.begin(); it != places_.end(); ++it) {
+    Place& place = *it->second;
+    if (std::erase(place.sessions, &session) == 0) continue;
+    place.full.reset();
+    if (holding_) return;
+    if (place.sessions.empty()) {
+      places_.erase(it);
+    } else if (place.listener) {
+      (void)update(it->first, place);  // removing needs no room; what fails leaves a key too many
+    }
+    return;
+  }
+}
+
+void Listeners::set_prefixes(std::vector<ListenConfig> prefixes) {
+  prefixes_ = std::move(prefixes);
+}
+
+}  // namespace peerhold

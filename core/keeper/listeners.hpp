@@ -1,0 +1,48 @@
+// Listeners: the sockets that peers connect to, one for each (address, port, interface), shared by
+// the claims of any number of sessions and by the prefixes of [[listen]].
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "auth/chain.hpp"
+#include "config/config.hpp"
+#include "net/listener.hpp"
+
+namespace peerhold {
+
+class Session;
+
+class Listeners {
+ public:
+  Listeners(Loop&, const std::map<std::string, KeyChain>& chains);
+  ~Listeners();
+
+  // Sessions whose claim could not be met, with why.
+  using Lost = std::vector<std::pair<Session*, Error>>;
+  // While holding, what is claimed and unclaimed is only written down; release() brings it to the
+  // sockets in one go, and with it [[listen]] and keys that have changed.
+  void hold();
+  Lost release();
+  void set_prefixes(std::vector<ListenConfig>);
+
+  Result<void> claim(Session&);
+  void unclaim(Session&);
+
+ private:
+  struct Place;
+  using Name = std::pair<Endpoint, std::string>;  // address:port, interface
+  static Name name_of(const Session&);
+  Result<void> update(const Name&, Place&);
+  std::vector<Claim> claims_of(const Name&, const Place&) const;
+
+  Loop& loop_;
+  const std::map<std::string, KeyChain>& chains_;
+  std::vector<ListenConfig> prefixes_;
+  std::map<Name, std::unique_ptr<Place>> places_;
+  bool holding_ = false;
+};
+
+}  // namespace peerhold

@@ -1,0 +1,149 @@
+// The end of gracefully closed sockets: flush, FIN, wait for its acknowledgement, close. Links hand
+// their sockets over in Link::close(). RFC 9293 §3.6.
+#include "net/closing.hpp"
+
+#include "net/transport.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace peerhold {
+namespace {
+
+constexpr Milliseconds patience{2000};
+constexpr Milliseconds first_look{5}, last_look{200};
+
+// The FIN that we sent was acknowledged, or the connection has ended in another way, or it is no
+// TCP.
+bool fin_acknowledged(int fd) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0) return true;
+  return info.tcpi_state != TCP_FIN_WAIT1 && info.tcpi_state != TCP_CLOSING &&
+         info.tcpi_state != TCP_LAST_ACK;
+}
+
+}  // namespace
+
+class Closing::Entry final : private Poll::Target {
+ public:
+  Entry(Closing& owner, Fd fd, Block queued, bool fin_sent)
+      : owner_(owner), fd_(std::move(fd)), queued_(std::move(queued)), fin_sent_(fin_sent) {
+    const SteadyTime now = owner_.loop_.now();
+    deadline_ = now + patience;
+    flush();
+    if (queued_.empty() || done_) return;
+    auto poll = Poll::open(owner_.loop_, fd_.get(), this);
+    if (poll) {
+      poll_ = std::move(*poll);
+      poll_.want(Poll::writable);
+    } else {
+      give_up();
+    }
+  }
+
+  bool done() const { return done_; }
+  SteadyTime next() const { return done_ ? SteadyTime{} : std::min(look_, deadline_); }
+
+  void check(SteadyTime now) {
+    if (done_ || now < next()) return;
+    drain();
+    if (!queued_.empty()) {
+      if (now >= deadline_) give_up();
+      look_ = now + last_look;
+    } else if (fin_acknowledged(fd_.get()) || now >= deadline_) {
+      done_ = true;
+    } else {
+      wait_ = std::min(wait_ * 2, last_look);
+      look_ = now + wait_;
+    }
+  }
+
+ private:
+  void ready(unsigned, bool broken) override {
+    if (broken) done_ = true;  // nobody to send the rest to
+    drain();
+    if (!done_) flush();
+    if (done_ || queued_.empty()) poll_.close();
+    owner_.look_at(next());
+  }
+
+  void flush() {
+    const SteadyTime now = owner_.loop_.now();
+    look_ = now + last_look;
+    while (!queued_.empty()) {
+      const auto bytes = queued_.bytes();
+      const ssize_t n = send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (n < 0) {
+        if (errno == EINTR) continue;
+        if (errno != EAGAIN) done_ = true;
+        return;
+      }
+      queued_.drop(static_cast<std::size_t>(n));
+      deadline_ = now + patience;
+    }
+    if (!fin_sent_) shutdown(fd_.get(), SHUT_WR);
+    drain();
+    done_ = fin_acknowledged(fd_.get());
+    look_ = now + wait_;
+  }
+
+  void drain() {
+    std::span<std::uint8_t> scratch = owner_.loop_.scratch();
+    for (int turns = 0; turns < 16; ++turns)
+      if (recv(fd_.get(), scratch.data(), scratch.size(), MSG_DONTWAIT) <= 0) return;
+  }
+
+  // A cut-off stream must not look complete: RST, not FIN.
+  void give_up() {
+    abort_connection(fd_.get());
+    done_ = true;
+  }
+
+  Closing& owner_;
+  Fd fd_;
+  Poll poll_;
+  Block queued_;
+  const bool fin_sent_;
+  bool done_ = false;
+  Milliseconds wait_ = first_look;
+  SteadyTime look_{}, deadline_{};
+};
+
+Closing::Closing(Loop& loop) : loop_(loop), timer_(loop, [this] { check(); }) {}
+
+Closing::~Closing() = default;
+
+void Closing::add(Fd fd, Block queued, bool fin_sent) {
+  Entry& entry = entries_.emplace_back(*this, std::move(fd), std::move(queued), fin_sent);
+  if (entry.done())
+    entries_.pop_back();
+  else
+    look_at(entry.next());
+}
+
+std::size_t Closing::count() const {
+  return entries_.size();
+}
+
+void Closing::check() {
+  armed_for_ = SteadyTime::max();
+  const SteadyTime now = loop_.now();
+  for (Entry& entry : entries_) entry.check(now);
+  std::erase_if(entries_, [](const Entry& entry) { return entry.done(); });
+  SteadyTime first = SteadyTime::max();
+  for (const Entry& entry : entries_) first = std::min(first, entry.next());
+  if (first != SteadyTime::max()) look_at(first);
+}
+
+void Closing::look_at(SteadyTime when) {
+  if (when >= armed_for_) return;
+  armed_for_ = when;
+  timer_.start(std::max(std::chrono::ceil<Milliseconds>(when - loop_.now()), Milliseconds(0)));
+}
+
+}  // namespace peerhold

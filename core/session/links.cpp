@@ -1,0 +1,325 @@
+// Session, the part about links and apps: dialled, accepted, settled with one another (RFC 4271
+// §6.8's rule for plugins that leave it to the core), handed to conversations, and lost.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "net/peer_user.hpp"
+#include "net/tcp_auth.hpp"
+#include "session/session.hpp"
+
+namespace peerhold {
+
+// ---- conversations
+// ---------------------------------------------------------------------------------
+
+Conversation* Session::converse() {
+  auto one = std::make_unique<Conversation>(*this);
+  if (const Result<void> opened = one->open(static_cast<std::uint32_t>(conversations_.size() + 1));
+      !opened) {
+    note_failure(opened.error().cause, opened.error().text, false);
+    return nullptr;
+  }
+  one->slot = conversations_.size();
+  conversations_.push_back(std::move(one));
+  return conversations_.back().get();
+}
+
+Conversation* Session::persistent_one() {
+  return conversations_.empty() ? converse() : conversations_.front().get();
+}
+
+void Session::settled(Conversation& one) {
+  const bool stopped = stopping_ || peer_side_.state == SessionState::down ||
+                       peer_side_.state == SessionState::failed;
+  if (one.empty() && (per_client() || one.broken() || stopped)) {
+    waiting_.remove_if([&](const Waiting& w) { return w.who == &one; });
+    const std::size_t slot = one.slot;
+    std::swap(conversations_[slot], conversations_.back());
+    conversations_[slot]->slot = slot;
+    conversations_.pop_back();
+    // The next instance starts with the wish that each starts with.
+    if (!per_client()) tell(PeerEvent::want);
+  }
+  maybe_gone();
+}
+
+// ---- dialling
+// --------------------------------------------------------------------------------------
+
+void Session::dial() {
+  ++attempts_;
+  DialRequest request;
+  request.to = config_.peer;
+  if (config_.source.address && !config_.source.address.is_any()) {
+    request.from = config_.source;
+    // The listener of `both` has the port.
+    if (config_.mode == Mode::both) request.from->port = 0;
+  }
+  request.key = key();
+  request.transport = transport();
+  request.timeout = config_.retry.connect_timeout;
+  dialer_ = Dialer::start(around_.loop, request, [this](Result<Fd> fd) { dialed(std::move(fd)); });
+}
+
+void Session::dialed(Result<Fd> fd) {
+  dialer_.reset();
+  if (!fd) {
+    note_failure(fd.error().cause, fd.error().text, false, false);
+    tell(PeerEvent::dial_failed);
+    take_parked();
+    return;
+  }
+  Conversation* present =
+      per_client() || conversations_.empty() ? nullptr : conversations_.front().get();
+  if (present != nullptr && present->has_peer()) {  // PH_COLLISION: the plugin closes the loser
+    if (!present->has_rival()) note_if_failed(present->rival_up(*std::move(fd), true));
+    return;
+  }
+  parked_.reset();  // ours has won
+  tell(PeerEvent::dialed);
+  take(*std::move(fd), true);
+  next_client();
+}
+
+void Session::next_client() {
+  if (!waiting_.empty()) tell(PeerEvent::client);
+}
+
+void Session::end_waiting() {
+  const SteadyTime now = around_.loop.now();
+  while (!waiting_.empty() && waiting_.front().until <= now) {
+    Conversation* who = waiting_.front().who;
+    waiting_.pop_front();
+    who->drop(Cause::connect_timeout,
+              "no link to the peer within " + format_duration(config_.retry.connect_timeout), true);
+  }
+  arm_waiting();
+}
+
+void Session::arm_waiting() {
+  if (waiting_.empty()) return;
+  const auto left = std::chrono::ceil<Milliseconds>(waiting_.front().until - around_.loop.now());
+  deadlines_.set(client_wait, std::max(left, Milliseconds(0)));
+}
+
+// ---- links come
+// ------------------------------------------------------------------------------------
+
+// A link that PeerSide has counted gets its conversation.
+void Session::take(Fd fd, bool outgoing) {
+  Conversation* one = nullptr;
+  if (!per_client()) {
+    one = persistent_one();
+  } else if (!outgoing) {
+    one = converse();
+  } else if (!waiting_.empty()) {
+    one = waiting_.front().who;
+    waiting_.pop_front();
+  }
+  if (one == nullptr) {  // refused by the plugin, or the client has left meanwhile
+    abort_connection(fd.get());
+    tell(PeerEvent::link_lost);
+    return;
+  }
+  if (const Result<void> came = one->peer_up(std::move(fd), outgoing); !came) {
+    note_failure(came.error().cause, came.error().text, false);
+    tell(PeerEvent::link_lost);
+    if (per_client()) one->drop(came.error().cause, came.error().text, true);
+    return;
+  }
+  if (per_client() && !outgoing && config_.app && !library_.is(PH_DIALS_APP)) one->dial_app();
+}
+
+void Session::accepted(Listener::Accepted from) {
+  if (!takes_links()) {
+    abort_connection(from.fd.get());
+    return;
+  }
+  if (per_client()) {
+    tell(PeerEvent::accepted);
+    take(std::move(from.fd), false);
+    return;
+  }
+  Conversation* one = persistent_one();
+  if (one == nullptr) {
+    abort_connection(from.fd.get());
+    return;
+  }
+  const bool plugin_settles = library_.is(PH_COLLISION);
+  if (one->has_peer()) {
+    if (plugin_settles) {
+      if (one->has_rival()) {
+        abort_connection(from.fd.get());
+      } else {
+        note_if_failed(one->rival_up(std::move(from.fd), false));
+      }
+      return;
+    }
+    // Both ends dialled at the same time, and ours came first: the same rule on both ends decides.
+    const bool half_open = one->peer_outgoing() && one->peer_age() < config_.retry.connect_timeout;
+    if (half_open && ours_wins(local_endpoint(one->peer_link()->fd()), from.remote)) {
+      abort_connection(from.fd.get());
+      return;
+    }
+    // The peer came back before we noticed that the old link is dead.
+    parked_ = std::move(from.fd);
+    one->drop_peer(Cause::peer_reset, "replaced by a newer link from the peer");
+    return;
+  }
+  if (dialer_ && !plugin_settles && ours_wins(dialer_->local(), from.remote)) {
+    parked_ = std::move(from.fd);  // taken when our own attempt fails
+    return;
+  }
+  std::unique_ptr<Dialer> ours = std::move(dialer_);
+  tell(PeerEvent::accepted);
+  if (plugin_settles) dialer_ = std::move(ours);
+  take(std::move(from.fd), false);
+}
+
+void Session::take_parked() {
+  if (!parked_) return;
+  Fd fd = *std::move(parked_);
+  parked_.reset();
+  tell(PeerEvent::accepted);
+  take(std::move(fd), false);
+}
+
+bool Session::ours_wins(const Endpoint& ours, const Endpoint& theirs) const {
+  return std::tie(ours.address.bytes, ours.port) > std::tie(theirs.address.bytes, theirs.port);
+}
+
+void Session::peer_established(Conversation&) {
+  ++established_count_;
+  tell(PeerEvent::up);
+  if (!per_client()) tell(AppEvent::link_up);
+}
+
+// ---- links go
+// --------------------------------------------------------------------------------------
+
+void Session::peer_lost(Conversation&, Loss loss) {
+  // The end of a client's link is the end of its work, not a failure, unless something broke.
+  const bool failure = per_client() ? !loss.ours && loss.cause != Cause::peer_closed
+                                    : !loss.ours || loss.cause != Cause::admin;
+  if (!per_client()) {
+    backoff_.established_for(config_.retry, loss.was_established ? loss.lasted : Milliseconds(0));
+    if (loss.retry == RetryClass::slow) retry_class_ = RetryClass::slow;
+    if (backoff_.failures() == 0 && failures_) failures_->same = 0;  // what failed before is over
+  }
+  if (failure) {
+    note_failure(loss.cause, loss.text, loss.was_established, per_client());
+  } else if (!per_client() && loss.was_established) {
+    note_down(loss.cause, loss.text);
+  } else {
+    change_text_.clear();  // an older failure did not cause this change
+  }
+  if (!per_client()) tell(AppEvent::link_down);
+  tell(PeerEvent::link_lost);
+  if (parked_) {
+    take_parked();
+  } else if (std::exchange(redial_, false)) {
+    tell(PeerEvent::kick);
+    next_client();  // its retry timer may just have been cancelled
+  }
+}
+
+void Session::add_bytes(std::uint64_t from_peer, std::uint64_t to_peer) {
+  from_peer_ += from_peer;
+  to_peer_ += to_peer;
+}
+
+// ---- apps
+// ------------------------------------------------------------------------------------------
+
+void Session::app_accepted(Fd fd) {
+  if (!config_.app_users.empty()) {
+    const Result<PeerUser> user = peer_user(fd.get());
+    if (!user || std::ranges::find(app_uids_, user->uid) == app_uids_.end()) {
+      line(Level::warn, "app",
+           user ? "refused: uid " + std::to_string(user->uid) + " is not in app_users"
+                : "refused: " + user.error().text);
+      abort_connection(fd.get());
+      return;
+    }
+  }
+  (void)attach(std::move(fd));
+}
+
+Result<void> Session::attach(Fd fd) {
+  const auto refuse = [&](const std::string& why) {
+    abort_connection(fd.get());
+    return Error{"session \"" + name() + "\" " + why, 0, Cause::admin};
+  };
+  if (stopping_ || !app_side_.up) return refuse("is " + std::string(to_string(state())));
+  if (!per_client()) {
+    Conversation* one = persistent_one();
+    if (one == nullptr) return refuse("has no plugin instance: " + latest_text());
+    return one->app_up(std::move(fd));
+  }
+  if (config_.mode == Mode::passive) {
+    return refuse("gets its apps by dialling them for each link of its peer; nothing can attach");
+  }
+  Conversation* one = converse();
+  if (one == nullptr) return refuse("takes no more clients: " + latest_text());
+  waiting_.push_back({one, around_.loop.now() + config_.retry.connect_timeout});
+  if (waiting_.size() == 1) arm_waiting();
+  if (Result<void> came = one->app_up(std::move(fd)); !came) {
+    waiting_.pop_back();
+    one->drop(came.error().cause, came.error().text, true);
+    return came;
+  }
+  tell(PeerEvent::client);
+  return {};
+}
+
+void Session::app_came(Conversation&) {
+  app_gone_since_.reset();
+  app_backoff_.forget();
+  tell(AppEvent::attached);
+  note_app("attached", {});
+}
+
+void Session::app_left(Conversation&, const LinkEnd& how) {
+  tell(AppEvent::detached);
+  if (app_side_.attached == 0) app_gone_since_ = around_.loop.now();
+  note_app("detached", how.text);
+}
+
+void Session::app_dial_failed(const std::string& text, bool given_up) {
+  note_failure(Cause::app_unreachable, text, false);
+  if (given_up) tell(AppEvent::dial_failed);
+}
+
+// ---- sockets
+// ---------------------------------------------------------------------------------------
+
+Result<std::unique_ptr<Link>> Session::make_link(Fd fd, LinkEvents& events, Origin origin) {
+  // A dialled socket has had its options since before its SYN; an accepted one has its listener's.
+  if (origin == Origin::accepted_peer) {
+    if (const Result<void> done = apply_options(fd.get()); !done) return done.error();
+  } else if (origin == Origin::accepted_app) {
+    const int yes = 1;
+    setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);  // a UNIX socket refuses
+  }
+  return Link::open(around_.loop, around_.closing, std::move(fd), config_.transport.buffer,
+                    &events);
+}
+
+Result<void> Session::apply_options(int fd) {
+  return apply_live(
+      fd, config_.peer_prefix ? config_.peer_prefix->address.family : config_.peer.address.family,
+      transport(), chain_ != nullptr);
+}
+
+void Session::key_link(const Link& link) {
+  const Key* now = key();
+  if (now == nullptr) return;
+  const Result<void> done =
+      tcp_auth::set_key(link.fd(), Prefix::host(link.remote().address), *now);
+  if (!done) note_failure(done.error().cause, done.error().text, false);
+}
+
+}  // namespace peerhold

@@ -1,0 +1,197 @@
+// Session: one configured, named, long-lived relation with a peer. Start reading here.
+//
+// It pairs two pure machines, PeerSide and AppSide, with what they act on: dials, claims on
+// listeners, links, backoff, and the conversations that let a plugin decide what the bytes mean.
+// Owned by the Keeper; loop-thread only.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "auth/chain.hpp"
+#include "config/config.hpp"
+#include "loop/deadlines.hpp"
+#include "net/dialer.hpp"
+#include "net/listener.hpp"
+#include "plugin/library.hpp"
+#include "plugin/options.hpp"
+#include "session/app_side.hpp"
+#include "session/backoff.hpp"
+#include "session/conversation.hpp"
+#include "session/peer_side.hpp"
+#include "session/status.hpp"
+#include "session/surroundings.hpp"
+
+namespace peerhold {
+
+// The struct that plugins call (host.cpp).
+const ph_host& host_table();
+
+// Why a peer link or an attempt ended, as far as the session cares.
+struct Loss {
+  Cause cause = Cause::internal;
+  std::string text;
+  RetryClass retry = RetryClass::normal;
+  bool ours = false;  // wanted: no failure
+  bool was_established = false;
+  Milliseconds lasted{0};
+};
+
+class Session {
+ public:
+  // `chain` is null for keychain = "none"; it and `library` outlive the session, or reload()
+  // replaces it.
+  Session(Surroundings&, const Library&, SessionConfig, const KeyChain* chain);
+  ~Session();
+
+  const std::string& name() const { return config_.name; }
+  const SessionConfig& config() const { return config_; }
+  const Library& library() const { return library_; }
+
+  // ---- the keeper's side
+  // ---------------------------------------------------------------------------
+  void start();  // unless enabled = false
+  Result<void> up();
+  void down(const std::string& text);  // administratively, until up() or a restart of the keeper
+  Result<void> reset(const std::string& text);
+  // For good: says goodbye to every link; Surroundings::gone follows. With `clients_may_end`
+  // per-client links are left alone for `patience` first.
+  void stop(ph_goodbye why, const std::string& text, Milliseconds patience, bool clients_may_end);
+  bool stopping() const { return stopping_; }
+  bool is_gone() const { return gone_told_; }
+  // The last failure was this host's (address, interface, port, key room): a change may cure it.
+  bool waits_for_host() const;
+  // The claim that Surroundings::claim accepted could not be met after all.
+  void claim_lost(const Error&);
+  void kick();  // an address or interface of this host changed
+  // What may change without touching the link; the caller has checked that nothing else did. False:
+  // the plugin cannot apply its options live, and the session must be restarted.
+  bool reload(SessionConfig, const KeyChain* chain);
+  // The session's chain was loaded again: another key may be in use.
+  void rekey();
+  // A connection from `who()`, whose segments bear our key.
+  void accepted(Listener::Accepted);
+  void app_accepted(Fd);
+  Result<void> attach(Fd);  // `peerhold attach`: like an accepted app
+
+  bool listens() const { return config_.mode != Mode::active; }
+  Prefix who() const;
+  const Key* key() const;  // null: not authenticated
+  Transport transport() const;
+  SessionState state() const { return peer_side_.state; }
+  SessionStatus status() const;
+  bool has_link_with(const Address& peer, const std::optional<Address>& source) const;
+
+  // ---- the conversations' side
+  // ---------------------------------------------------------------------
+  Surroundings& around() { return around_; }
+  bool per_client() const { return config_.link == LinkMode::per_client; }
+  const ph_config* plugin_config() const { return plugin_config_->get(); }
+  std::optional<Endpoint> configured_endpoint(const std::string& text) const;
+  enum class Origin : std::uint8_t { dialed, accepted_peer, accepted_app };
+  Result<std::unique_ptr<Link>> make_link(Fd, LinkEvents&, Origin);
+  Result<void> apply_options(int fd);
+  void key_link(const Link&);
+  // All but the texts.
+  void describe(const Link&, bool outgoing, ph_link_info& out) const;
+  void peer_established(Conversation&);
+  void peer_lost(Conversation&, Loss);
+  void app_came(Conversation&);
+  void app_left(Conversation&, const LinkEnd&);
+  void app_dial_failed(const std::string& text, bool given_up);
+  void plugin_broke(const std::string& fault);
+  void settled(Conversation&);  // after its callbacks: may be over, or free for the next link
+  void want_peer(bool);
+  void add_bytes(std::uint64_t from_peer, std::uint64_t to_peer);
+  void note_if_failed(const Result<void>&);
+  void plugin_log(Level, const char* text) const;  // any thread
+  void plugin_event(const char* text);
+
+ private:
+  enum Due : std::uint32_t { peer_retry, app_retry, client_wait, goodbye_due };
+  // How long a link may take to say goodbye.
+  static constexpr Milliseconds goodbye_patience{2000};
+
+  // session.cpp: the machines and their actions.
+  void begin();
+  void tell(PeerEvent);
+  void tell(AppEvent);
+  void act(std::uint16_t peer_actions);
+  bool takes_links() const;
+  void act_app(std::uint8_t app_actions);
+  void due(std::uint32_t);
+  void arm_retry();
+  void drop_links();
+  void maybe_gone();
+  void configure_app_side();
+  // links.cpp: links come and go.
+  Conversation* converse();  // a new conversation, opened; null: refused, and noted
+  Conversation* persistent_one();
+  void dial();
+  void dialed(Result<Fd>);
+  void next_client();
+  void end_waiting();
+  void arm_waiting();
+  void take(Fd, bool outgoing);
+  void take_parked();
+  bool ours_wins(const Endpoint& ours, const Endpoint& theirs) const;
+  // report.cpp: what is seen.
+  void note_change(SessionState before);
+  void note_failure(Cause, const std::string& text, bool establishment, bool own_line = true);
+  void note_down(Cause, const std::string& text);
+  void note_app(const char* what, const std::string& text);
+  void remember(Failure);
+  bool say_again();
+  void judge(SessionStatus&) const;
+  std::string peer_text() const;
+  std::string latest_text() const;
+  void line(Level, std::string_view event, std::string_view text, std::string_view cause = {},
+            std::string_view lead = {}, Log::Field more = {}, Log::Field and_more = {}) const;
+  void emit(EventKind, std::string from, std::string to, std::string cause, std::string text);
+
+  Surroundings& around_;
+  const Library& library_;
+  SessionConfig config_;
+  std::unique_ptr<PluginConfig> plugin_config_;
+  const KeyChain* chain_;
+  PeerSide peer_side_;
+  AppSide app_side_;
+  Backoff backoff_, app_backoff_;
+  RetryClass retry_class_ = RetryClass::normal;
+  Deadlines deadlines_;
+  std::unique_ptr<Dialer> dialer_;
+  std::vector<std::unique_ptr<Conversation>> conversations_;
+  struct Waiting {
+    Conversation* who;
+    SteadyTime until;
+  };
+  std::list<Waiting> waiting_;  // clients without a peer link yet, oldest first
+  std::optional<Fd> parked_;    // accepted; waits for our own dial, or the old link, to end
+  std::vector<uid_t> app_uids_;
+  std::uint32_t key_id_ = 0;
+  bool stopping_ = false, gone_told_ = false, redial_ = false, clients_may_end_ = false;
+  ph_goodbye bye_ = PH_BYE_DOWN;
+  std::string bye_text_;
+
+  // What status shows.
+  WallTime since_;
+  SteadyTime since_steady_;
+  std::optional<SteadyTime> app_gone_since_;
+  std::uint64_t attempts_ = 0, established_count_ = 0;
+  std::uint64_t from_peer_ = 0, to_peer_ = 0;  // of links that have ended
+  struct Failures {
+    std::optional<Failure> last_error, last_down;
+    std::vector<Failure> recent;  // newest first, at most eight
+    std::uint64_t same = 0;       // the present failure in a row
+    SteadyTime last_told{};
+  };
+  std::unique_ptr<Failures> failures_;  // most sessions never fail
+  Milliseconds retry_delay_{0};
+  Cause change_cause_ = Cause::internal;  // of the next change of state
+  std::string change_text_;
+};
+
+}  // namespace peerhold

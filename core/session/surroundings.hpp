@@ -1,0 +1,40 @@
+// Surroundings: what every session of a keeper needs and none owns. Made once by the keeper.
+#pragma once
+
+#include <functional>
+#include <random>
+
+#include "base/log.hpp"
+#include "loop/loop.hpp"
+#include "net/closing.hpp"
+#include "net/mover.hpp"
+#include "session/event.hpp"
+#include "session/later.hpp"
+
+namespace peerhold {
+
+class Session;
+
+struct Surroundings {
+  Loop& loop;
+  Log& log;
+  Movers& movers;
+  Closing& closing;
+  Later& later;
+  std::mt19937_64& random;  // seeded once; fixed in tests
+
+  // Puts the session's claim on the listener of its source; accepted links come by
+  // Session::accepted from then on. The error's cause is `resource`.
+  std::function<Result<void>(Session&)> claim;
+  std::function<void(Session&)> unclaim;
+  // The same for the socket that apps connect to (Session::app_accepted).
+  std::function<Result<void>(Session&)> open_app;
+  std::function<void(Session&)> close_app;
+  std::function<void(const Event&)> emit;
+  std::function<void(Session&)>
+      gone;  // a stopping session has no link and no app left; on a later turn
+
+  double draw() { return std::uniform_real_distribution<double>(0.0, 1.0)(random); }
+};
+
+}  // namespace peerhold

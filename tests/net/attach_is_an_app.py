@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""attach: stdin and stdout are an app of the session; with a link of its own (per-client) or the one there is."""
+import subprocess
+
+from kit import *
+
+with Lab("near", "far") as lab:
+    near, far = lab
+    keeper, _ = pair(lab)
+    serve(far, FAR_APP, echo)
+    data = bytes(range(256)) * 4000
+
+    def attach(to, name, **options):
+        return subprocess.run(near.command(PROGRAM, "--control", to.control, "attach", name), capture_output=True, timeout=60, **options)
+
+    # The end of stdin is a half-close: the answer is read to its end.
+    done = attach(keeper, "link", input=data)
+    same((done.returncode, done.stderr, len(done.stdout)), (0, b"", len(data)), "exit, errors, bytes")
+    same(digest(done.stdout), digest(data), "digest of what came back")
+    same(attach(keeper, "nobody", input=b"").returncode, 3, "exit for a session that is not there")
+
+    # persistent, and without an `app` of its own.
+    peer = listen(far, far.at(PORT + 1), keyed(near.ip))
+    console = Keeper(near, chain(lab) + session("console", mode="active", peer=far.at(PORT + 1), source=near.ip,
+                                                link="persistent"), name="console")
+    link, _ = peer.accept()
+    link.settimeout(10)
+    console.wait_state("established", "console")
+    one = near.popen(PROGRAM, "--control", console.control, "attach", "console", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    one.stdin.write(b"question")
+    one.stdin.flush()
+    same(read_exactly(link, 8), b"question", "what came of stdin")
+    console.wait_app(1, "console")
+    link.sendall(b"answer")
+    same(one.stdout.read(6), b"answer", "what came on stdout")
+    require(attach(console, "console", input=b"").returncode in (0, 1), "a second app")
+    same(console.status("console")["app"]["attached"], 1, "apps")
+    one.stdin.close()
+    same(one.wait(10), 0, "exit")
+    console.wait_app(0, "console")
+    link.sendall(b"x")
+    same(console.status("console")["state"], "established", "state after the app has left")
