@@ -19,6 +19,8 @@ Command watch_command();
 Command up_command();
 Command down_command();
 Command reset_command();
+Command hold_command();
+Command release_command();
 Command reload_command();
 Command key_list_command();
 Command plugins_command();

@@ -1,7 +1,8 @@
-// `peerhold up`, `down`, `reset`: what an operator does to a session, or to all of them. Called by
-// main.
+// `peerhold up`, `down`, `reset`, `hold`, `release`: what an operator does to a session, or to all
+// of them. Called by main.
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 
 #include "cli/client.hpp"
@@ -31,6 +32,17 @@ int confirm(const Arguments& arguments, std::string_view what) {
   return failed;
 }
 
+// What plugins say, a line each.
+std::string lines_of(const std::string& reply) {
+  std::string out;
+  for (std::size_t at = 0; at < reply.size();) {
+    const std::size_t end = std::min(reply.find('\n', at), reply.size());
+    out += escape_control(reply.substr(at, end - at)) + "\n";
+    at = end + 1;
+  }
+  return out;
+}
+
 int operate(Verb verb, const Arguments& arguments) {
   Request request;
   request.verb = verb;
@@ -41,15 +53,27 @@ int operate(Verb verb, const Arguments& arguments) {
     complain("--message goes to the peer when a link ends, and --soft ends none: drop one of them");
     return usage;
   }
+  if (verb == Verb::hold) {
+    const auto length = parse_duration(arguments.value("for"));
+    if (!length || *length < Milliseconds(1) || *length > longest_hold) {
+      complain(!arguments.has("for") ? "hold needs --for DURATION, such as --for 30m"
+               : length              ? "--for must be between 1ms and 30d"
+                                     : "--for: " + length.error().text);
+      return usage;
+    }
+    request.for_ms = length->count();
+  }
   if (const int code = confirm(arguments, to_string(verb)); code != ok) return code;
   std::string json;
   if (const int code = ask_keeper(arguments, request, json); code != ok) return code;
-  if (request.name != "all") return ok;
-  const auto n = static_cast<long>(number(parse_json(json), "sessions"));
-  return print(std::string(to_string(verb)) + ": " + std::to_string(n) +
-               (n == 1 ? " session\n" : " sessions\n"))
-             ? ok
-             : failed;
+  const Json answer = parse_json(json);
+  std::string out = lines_of(text(answer, "reply"));
+  if (request.name == "all") {
+    const auto n = static_cast<long>(number(answer, "sessions"));
+    out += std::string(to_string(verb)) + ": " + std::to_string(n) +
+           (n == 1 ? " session\n" : " sessions\n");
+  }
+  return out.empty() || print(out) ? ok : failed;
 }
 
 }  // namespace
@@ -95,6 +119,35 @@ Command reset_command() {
           1,
           1,
           [](const Arguments& a) { return operate(Verb::reset, a); }};
+}
+
+Command hold_command() {
+  return {
+      "hold",
+      "NAME | all --for DURATION [--yes]",
+      "bgp: for planned work, holds the session this once for so long without its app",
+      "What the app has announced stays announced when it leaves, for DURATION instead of what\n"
+      "the configuration says; once.\n\n"
+      "Exit: 0, 3 no such session, 4 no keeper answers, 1 it refuses.\n\n"
+      "Examples:\n"
+      "  peerhold hold edge1 --for 30m",
+      {{"for", "DURATION", "how long, such as 90s, 30m or 2h; at most 30d"}, yes_option},
+      1,
+      1,
+      [](const Arguments& a) { return operate(Verb::hold, a); }};
+}
+
+Command release_command() {
+  return {"release",
+          "NAME | all [--yes]",
+          "bgp: ends a hold now: what is held for an absent app is withdrawn",
+          "Exit: 0, 3 no such session, 4 no keeper answers, 1 it refuses.\n\n"
+          "Examples:\n"
+          "  peerhold release edge1",
+          {yes_option},
+          1,
+          1,
+          [](const Arguments& a) { return operate(Verb::release, a); }};
 }
 
 }  // namespace peerhold::cli

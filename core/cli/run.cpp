@@ -8,6 +8,7 @@
 #include "cli/service.hpp"
 #include "control/json.hpp"
 #include "control/server.hpp"
+#include "control/socket.hpp"
 #include "net/tcp_auth.hpp"
 
 #include <malloc.h>
@@ -36,6 +37,7 @@ class Daemon {
       return server.error().code == EADDRINUSE ? usage : failed;
     }
     server_ = *std::move(server);
+    keeper_.keep_marks_in(runtime_directory(control));
     return ok;
   }
 

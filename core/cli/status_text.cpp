@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "cli/json_view.hpp"
+#include "session/status.hpp"
 
 namespace peerhold::cli {
 namespace {
@@ -44,13 +45,20 @@ std::string shown(const Json& session, const char* key) {
   return escape_control(text(session, key));
 }
 
-// "established (held: no app 3m12s, releases in 1m48s)", "backoff (retry in 1.2s)"
+// What health_text says between "no app is attached" and a colon: ", 1204 routes".
+std::string held_of(const Json& session) {
+  const std::string why = shown(session, "health_text");
+  if (!why.starts_with(app_is_absent)) return {};
+  return why.substr(app_is_absent.size(), why.find(':') - app_is_absent.size());
+}
+
+// "established (held: no app 3m12s, 1204 routes, releases in 1m48s)", "backoff (retry in 1.2s)"
 std::string state_of(const Json& session) {
   const std::string state = shown(session, "state");
   const Json& app = field(session, "app");
   std::string more;
   if (state == "established" && field(app, "absent_s").is_number()) {
-    more = "held: no app " + age(number(app, "absent_s"));
+    more = "held: no app " + age(number(app, "absent_s")) + held_of(session);
     if (field(app, "hold_left_s").is_number())
       more += ", releases in " + age(number(app, "hold_left_s"));
   } else if (state == "backoff") {

@@ -84,14 +84,40 @@ bool KeyChainConfig::operator==(const KeyChainConfig& other) const {
          accept_tolerance == other.accept_tolerance && keys == other.keys;
 }
 
+bool TransportConfig::operator==(const TransportConfig& o) const {
+  const auto all = [](const TransportConfig& t) {
+    return std::tie(t.ttl_security_hops, t.user_timeout, t.keepalive, t.dscp, t.interface, t.mss,
+                    t.congestion, t.buffer, t.freebind);
+  };
+  return all(*this) == all(o);
+}
+
 bool SessionConfig::operator==(const SessionConfig& o) const {
   const auto all = [](const SessionConfig& s) {
     return std::tie(s.name, s.description, s.labels, s.enabled, s.plugin, s.mode, s.peer,
                     s.peer_prefix, s.source, s.keychain, s.link, s.app, s.app_mode, s.app_users,
-                    s.app_socket_mode, s.app_socket_group, s.app_remote, s.v6only, s.log_level,
-                    s.retry, s.transport, s.options);
+                    s.app_socket_mode, s.app_socket_group, s.app_remote, s.v6only, s.max_dynamic,
+                    s.log_level, s.retry, s.transport, s.options);
   };
   return all(*this) == all(o);
+}
+
+std::string expand_app_path(const std::string& path, const std::string& name,
+                            const std::string& address) {
+  std::string out;
+  for (std::size_t at = 0; at < path.size();) {
+    const std::string_view rest = std::string_view(path).substr(at);
+    if (rest.starts_with("{name}")) {
+      out += name;
+      at += 6;
+    } else if (rest.starts_with("{addr}")) {
+      out += address;
+      at += 6;
+    } else {
+      out += path[at++];
+    }
+  }
+  return out;
 }
 
 bool ListenConfig::operator==(const ListenConfig& other) const {

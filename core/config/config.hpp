@@ -80,13 +80,14 @@ struct RetryConfig {
 struct TransportConfig {
   std::optional<unsigned> ttl_security_hops;
   std::optional<Milliseconds> user_timeout, keepalive;
+  bool user_timeout_given = false;  // else a link's plugin may choose; not part of ==
   std::optional<unsigned> dscp;
   std::string interface;
   std::optional<unsigned> mss;
   std::string congestion = "auto";
   std::uint64_t buffer = 1 << 20;
   bool freebind = false;
-  bool operator==(const TransportConfig&) const = default;
+  bool operator==(const TransportConfig&) const;
 };
 
 struct SessionConfig {
@@ -105,6 +106,7 @@ struct SessionConfig {
   std::vector<std::string> app_users;
   std::string app_socket_mode = "0660", app_socket_group;
   bool app_remote = false, v6only = false;
+  std::uint32_t max_dynamic = 100;  // peers of a persistent prefix session at a time
   std::optional<Level> log_level;
   RetryConfig retry;
   TransportConfig transport;
@@ -141,6 +143,7 @@ struct PluginFacts {
   Schema schema;
   bool persistent = true, per_client = true;  // link modes it can serve
   LinkMode default_link = LinkMode::persistent;
+  bool handshake = false;          // says itself when a link is established: may have dynamic peers
   bool app_optional = false;       // may run without an app (bgp; tls passive)
   bool shares_app = false;         // has `pick`: several sessions may name one app listener
   std::uint16_t default_port = 0;  // of a passive source that names none (bgp 179)
@@ -173,6 +176,10 @@ Loaded load_config_text(const std::string& text, const std::string& name, const 
 // `check --print [NAME]`: TOML again, each line with `# origin`; secrets as "<secret>". Loads as
 // configuration again (with the secrets put back).
 std::string print_config(const Config&, const std::string& only_session = {});
+
+// A UNIX app path of a persistent prefix session, for one of its peers: {name} and {addr} replaced.
+std::string expand_app_path(const std::string& path, const std::string& name,
+                            const std::string& address);
 
 // The core's own tables, for docs/configuration.md.
 const Schema& keeper_schema();

@@ -171,6 +171,11 @@ Schema make_session() {
       live(text("app_socket_mode", "\"0660\"", "file mode of a UNIX app socket, octal")),
       live(text("app_socket_group", "\"\"", "group of a UNIX app socket; empty: the keeper's")),
       live(boolean("app_remote", "false", "lets app be an address that is not loopback")),
+      live(
+          ranged(make(OptionType::integer, "max_dynamic", "100",
+                      "persistent with a prefix peer: most peers at a time, each with a session of "
+                      "its own; one more is turned away"),
+                 1, 65535)),
       boolean("v6only", "false", "a source of [::] does not take IPv4"),
       live(choice("log_level", levels, "",
                   "how much is logged of this session; unset: as [keeper] has it")),

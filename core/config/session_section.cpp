@@ -151,6 +151,8 @@ class SessionReader {
     c_.plugin = f["plugin"].text;
     c_.mode = static_cast<Mode>(f["mode"].number);
     c_.v6only = f["v6only"].number != 0;
+    if (f["max_dynamic"].present)
+      c_.max_dynamic = static_cast<std::uint32_t>(f["max_dynamic"].number);
     c_.log_level = level_of(f["log_level"]);
     const Slot& labels = f["labels"];
     for (std::size_t i = 0; i + 1 < labels.items.size(); i += 2) {
@@ -242,7 +244,8 @@ class SessionReader {
         written && !(*written == parsed->address))
       warn(slot, said + " has bits set beyond its length; " + quoted(parsed->to_string()) +
                      " is what it means");
-    if (c_.link == LinkMode::persistent && result_.facts)
+    // Of the others nobody could tell whether a peer is worth a session of its own.
+    if (c_.link == LinkMode::persistent && result_.facts && !result_.facts->handshake)
       wrong(slot, result_.facts->per_client
                       ? "a prefix peer needs link = \"per-client\""
                       : "a prefix peer needs link = \"per-client\", which plugin " +
@@ -328,21 +331,41 @@ class SessionReader {
     if (!parsed) return;  // told by the schema
     c_.app = *parsed;
     const std::string said = "app = " + quoted(slot.text);
-    if (c_.app->is_unix()) {
-      if (c_.app->path.size() > longest_unix_path)
-        wrong(slot, said + " is longer than the 107 bytes that a UNIX socket's path may have");
-      if (c_.app->path.find("{name}") != std::string::npos ||
-          c_.app->path.find("{addr}") != std::string::npos)
-        wrong(slot, said +
-                        ": {name} and {addr} are for the persistent sessions of a prefix peer "
-                        "only; write the path itself");
-      return;
-    }
+    if (dynamic() && c_.app_mode == AppMode::listen &&
+        (!c_.app->is_unix() || c_.app->path.find("{addr}") == std::string::npos))
+      wrong(slot, said +
+                      " is one place for the apps of all peers in the prefix; write a UNIX path "
+                      "with {addr} in it, such as \"unix:/run/peerhold/{name}.{addr}\", or "
+                      "app_mode = \"connect\"");
+    if (c_.app->is_unix()) return unix_app(slot, said);
     if (c_.app->port == 0) wrong(slot, said + " needs a port");
     if (!c_.app->address.is_loopback() && !c_.app_remote)
       wrong(slot, said +
                       " is not a loopback address, so its bytes would cross the network "
                       "unauthenticated; use one, or a UNIX socket, or write app_remote = true");
+  }
+
+  // Each peer of the prefix has a session of its own.
+  bool dynamic() const {
+    return c_.peer_prefix && c_.link == LinkMode::persistent && result_.facts &&
+           result_.facts->handshake;
+  }
+
+  void unix_app(const Slot& slot, const std::string& said) {
+    const std::string& path = c_.app->path;
+    std::string longest = path;
+    if (dynamic())
+      longest = expand_app_path(
+          path, c_.name,
+          c_.peer_prefix->address.family == 4 ? "255.255.255.255" : std::string(39, 'f'));
+    if (longest.size() > longest_unix_path)
+      wrong(slot, said + " is longer than the 107 bytes that a UNIX socket's path may have" +
+                      (longest == path ? "" : ", with the longest address of its prefix"));
+    if (!dynamic() &&
+        (path.find("{name}") != std::string::npos || path.find("{addr}") != std::string::npos))
+      wrong(slot, said +
+                      ": {name} and {addr} are for the persistent sessions of a prefix peer only; "
+                      "write the path itself");
   }
 
   void app_mode(Slot& mode) {
@@ -408,6 +431,7 @@ class SessionReader {
     const PluginFacts* facts = result_.facts;
     Slot& user = f["user_timeout"];
     if (user.present) t.user_timeout = f.duration("user_timeout");
+    t.user_timeout_given = user.present;
     Slot& keepalive = f["keepalive"];
     if (keepalive.present && keepalive.number >= 0) t.keepalive = f.duration("keepalive");
     Slot& dscp = f["dscp"];

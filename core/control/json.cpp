@@ -99,6 +99,12 @@ std::string status_json(const KeeperStatus& k, int pid, const std::vector<Sessio
                    {"sessions", std::move(list)}});
 }
 
+std::string operated_json(std::size_t sessions, const std::string& reply) {
+  Json out{{"sessions", sessions}};
+  if (!reply.empty()) out["reply"] = reply;
+  return dump(out);
+}
+
 std::string event_json(const Event& e) {
   return dump(Json{{"time", format_time(e.time)},
                    {"session", e.session},

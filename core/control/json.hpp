@@ -24,6 +24,9 @@ std::string plugins_json(const std::vector<const Library*>&);
 // "column", "severity", "text"}]}
 std::string reload_json(const ReloadOutcome&, bool dry_run);
 
+// {"sessions", "reply"}: how many were operated on, what their plugins say, a line each.
+std::string operated_json(std::size_t sessions, const std::string& reply);
+
 std::string_view to_string(ReloadAction::What);
 // "FILE:LINE:COL: error: TEXT", as check prints it.
 std::string diagnostic_line(const Diagnostic&);

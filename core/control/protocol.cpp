@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<std::pair<Verb, std::string_view>, 10> verbs{{
+constexpr std::array<std::pair<Verb, std::string_view>, 12> verbs{{
     {Verb::status, "status"},
     {Verb::watch, "watch"},
     {Verb::keys, "keys"},
@@ -23,6 +23,8 @@ constexpr std::array<std::pair<Verb, std::string_view>, 10> verbs{{
     {Verb::up, "up"},
     {Verb::down, "down"},
     {Verb::reset, "reset"},
+    {Verb::hold, "hold"},
+    {Verb::release, "release"},
     {Verb::reload, "reload"},
     {Verb::attach, "attach"},
 }};
@@ -109,6 +111,11 @@ Result<Request> parse_request(std::string_view line) {
       done = text(out.source);
     } else if (key == "soft") {
       done = flag(out.soft);
+    } else if (key == "for_ms") {
+      if (!value.is_number_integer() || value < 1 || value > longest_hold.count())
+        return bad("\"for_ms\" must be a whole number from 1 to " +
+                   std::to_string(longest_hold.count()));
+      out.for_ms = value.get<std::int64_t>();
     } else if (key == "dry_run") {
       done = flag(out.dry_run);
     } else {
@@ -126,6 +133,7 @@ std::string render(const Request& r) {
   if (!r.name.empty()) json["name"] = r.name;
   if (!r.message.empty()) json["message"] = r.message;
   if (r.soft) json["soft"] = true;
+  if (r.for_ms != 0) json["for_ms"] = r.for_ms;
   if (r.dry_run) json["dry_run"] = true;
   if (!r.peer.empty()) json["peer"] = r.peer;
   if (!r.source.empty()) json["source"] = r.source;

@@ -10,11 +10,14 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "base/units.hpp"
 
 namespace peerhold {
 
 inline constexpr std::size_t max_request = 64 * 1024;  // bytes, the newline included
 inline constexpr std::string_view default_control_path = "/run/peerhold/control.sock";
+
+inline constexpr Milliseconds longest_hold = std::chrono::hours(24 * 30);
 
 enum class Verb : std::uint8_t {
   status,
@@ -25,6 +28,8 @@ enum class Verb : std::uint8_t {
   up,
   down,
   reset,
+  hold,
+  release,
   reload,
   attach,  // change
 };
@@ -33,10 +38,11 @@ bool only_looks(Verb);
 
 struct Request {
   Verb verb = Verb::status;
-  std::string name;      // session (up, down, reset: or "all"), chain or plugin; empty: every one
-  std::string message;   // down, reset
-  bool soft = false;     // reset
-  bool dry_run = false;  // reload
+  std::string name;  // session (what operates on one: or "all"), chain or plugin; empty: every one
+  std::string message;       // down, reset
+  bool soft = false;         // reset
+  std::int64_t for_ms = 0;   // hold
+  bool dry_run = false;      // reload
   std::string peer, source;  // has_link: addresses
   bool operator==(const Request&) const = default;
 };

@@ -2,6 +2,8 @@
 // the caller may; answers are whole lines.
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "control/caller.hpp"
 #include "control/json.hpp"
 #include "plugin/plugins.hpp"
@@ -51,7 +53,22 @@ std::string has_link(Keeper& keeper, const Request& request) {
                                                          : R"({"has_link":false})");
 }
 
-// up, down and reset, of one session or of all of them.
+// What the plugin does, not the core: hold, release, refresh. `reply` is added to.
+Result<void> hand_over(Keeper& keeper, const Request& request, const std::string& name,
+                       std::string& reply) {
+  const Command what = request.verb == Verb::hold      ? Command::hold
+                       : request.verb == Verb::release ? Command::release
+                                                       : Command::refresh;
+  Result<std::string> done = keeper.command(name, what, Milliseconds(request.for_ms));
+  if (!done) return std::move(done).error();
+  if (done->empty()) return {};
+  // Dynamic peers have told their names themselves.
+  const bool name_it = request.name == "all" && !done->starts_with(name + "@");
+  reply += (reply.empty() ? "" : "\n") + (name_it ? name + ": " : "") + *done;
+  return {};
+}
+
+// up, down, reset, hold and release, of one session or of all of them.
 std::string operate(ControlServer::State& s, const Request& request, const PeerUser& user) {
   Keeper& keeper = s.keeper;
   const bool all = request.name == "all";
@@ -62,25 +79,36 @@ std::string operate(ControlServer::State& s, const Request& request, const PeerU
     return refusal_line(Refusal::bad_request, "the message has " +
                                                   std::to_string(request.message.size()) +
                                                   " bytes; at most 255 can be sent");
+  if (request.verb == Verb::hold && request.for_ms == 0)
+    return refusal_line(Refusal::bad_request, "\"for_ms\" is missing: how long to hold");
   std::vector<std::string> names;
   if (all)
-    for (const SessionStatus& session : keeper.sessions()) names.push_back(session.name);
+    names = keeper.names();
   else
     names.push_back(request.name);
   const std::string command = std::string(to_string(request.verb)) + (request.soft ? " soft" : "");
   keeper.note_operator(all ? "" : request.name, all ? command + " all" : command, user.uid,
                        user.pid);
-  std::string errors;
+  std::string errors, reply;
+  // Of all sessions those are asked whose plugin has such a thing; one at least must.
+  std::vector<std::string> not_there;
   for (const std::string& name : names) {
     Result<void> done;
     if (request.verb == Verb::up) done = keeper.up(name);
     if (request.verb == Verb::down) done = keeper.down(name, request.message);
-    if (request.verb == Verb::reset)
-      done = keeper.reset(name, request.message, request.soft ? ResetKind::soft : ResetKind::hard);
-    if (!done) errors += (errors.empty() ? "" : "\n") + name + ": " + done.error().text;
+    if (request.verb == Verb::reset && !request.soft) done = keeper.reset(name, request.message);
+    if (request.verb == Verb::hold || request.verb == Verb::release || request.soft)
+      done = hand_over(keeper, request, name, reply);
+    if (!done && all && done.error().code == ENOTSUP) {
+      not_there.push_back(done.error().text);
+    } else if (!done) {
+      errors += (errors.empty() ? "" : "\n") + name + ": " + done.error().text;
+    }
   }
+  if (errors.empty() && !not_there.empty() && not_there.size() == names.size())
+    errors = "no session's plugin knows such a thing; the first one says: " + not_there.front();
   if (!errors.empty()) return refusal_line(Refusal::failed, errors);
-  return answer_line("{\"sessions\":" + std::to_string(names.size()) + "}");
+  return answer_line(operated_json(names.size() - not_there.size(), reply));
 }
 
 std::string reload(ControlServer::State& s, const Request& request, const PeerUser& user) {
@@ -108,6 +136,8 @@ std::string carry_out(ControlServer::State& s, const Request& request, const Pee
     case Verb::up:
     case Verb::down:
     case Verb::reset:
+    case Verb::hold:
+    case Verb::release:
       return operate(s, request, user);
     case Verb::reload:
       return reload(s, request, user);

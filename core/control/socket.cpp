@@ -45,8 +45,7 @@ Result<Fd> connect_to(const std::string& path, int flags) {
 // Two keepers that start at once must not take each other's socket away: who replaces a socket
 // holds its directory's lock meanwhile, which leaves no file behind.
 Result<Fd> lock_directory_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  const std::string dir = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const std::string dir = runtime_directory(path);
   Fd fd(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd)
     return error_from_errno(errno, "control socket " + path + ": cannot open its directory " + dir);
@@ -107,6 +106,12 @@ bool allow_group(const std::string& path, gid_t read) {
 }
 
 }  // namespace
+
+std::string runtime_directory(const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
 
 void give_control_socket(const std::string& path, std::optional<gid_t> control,
                          std::optional<gid_t> read, std::vector<std::string>& warnings) {

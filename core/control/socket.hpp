@@ -22,6 +22,9 @@ Result<Fd> open_control_socket(const std::string& path, std::optional<gid_t> con
 void give_control_socket(const std::string& path, std::optional<gid_t> control,
                          std::optional<gid_t> read, std::vector<std::string>& warnings);
 
+// The directory in which `path` stands.
+std::string runtime_directory(const std::string& path);
+
 // Connects to a keeper; blocking socket. Errors: ENOENT, ECONNREFUSED (nobody), EACCES.
 Result<Fd> connect_control_socket(const std::string& path);
 

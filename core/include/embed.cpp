@@ -9,6 +9,7 @@
 
 #include "control/json.hpp"
 #include "control/server.hpp"
+#include "control/socket.hpp"
 #include "peerhold/keeper.hpp"
 
 namespace peerhold::embed {
@@ -74,6 +75,7 @@ struct Keeper::State final : private Poll::Target {
                                       [this](bool dry_run) { return reload(dry_run); });
     if (server) {
       control = *std::move(server);
+      keeper->keep_marks_in(runtime_directory(keeper->keeper_config().control));
     } else {
       out.push_back(server.error().text);
       keeper.reset();
@@ -214,7 +216,7 @@ std::string Keeper::down(const std::string& session, const std::string& message)
 }
 
 std::string Keeper::reset(const std::string& session, const std::string& message) {
-  return s_->keeper->has(session) ? text_of(s_->keeper->reset(session, message, ResetKind::hard))
+  return s_->keeper->has(session) ? text_of(s_->keeper->reset(session, message))
                                   : no_session(session);
 }
 

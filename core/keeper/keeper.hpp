@@ -26,6 +26,8 @@ struct KeeperSettings {
   std::vector<std::string>
       plugin_dirs;  // from the command line, searched before [keeper] plugin_dirs
   std::string version;
+  // How long a dynamic peer's session is kept without a link; 0: two minutes.
+  Milliseconds forget_children_after{0};
 };
 
 // What reload does with one session (or would do). `keys` are the configuration keys that differ.
@@ -62,7 +64,8 @@ struct KeyStatus {
   std::vector<OneKey> keys;
 };
 
-enum class ResetKind : std::uint8_t { hard, soft };
+// What is handed to a session's plugin; refresh is `reset --soft`.
+enum class Command : std::uint8_t { hold, release, refresh };
 
 class Keeper {
  public:
@@ -73,6 +76,9 @@ class Keeper {
 
   const KeeperConfig& keeper_config() const;
   Config config() const;  // a copy, put together from the sessions as they are
+  // Where to write down when sessions were last established, for a keeper after this one; before
+  // start(). Without it that is known of this keeper's own sessions only.
+  void keep_marks_in(const std::string& runtime_dir);
   void start();
   // SIGTERM: listeners close, persistent links say goodbye, per-client links may end by themselves
   // within drain_timeout. `done` runs once, on a later turn.
@@ -84,6 +90,7 @@ class Keeper {
 
   KeeperStatus status() const;
   bool has(const std::string& name) const;
+  std::vector<std::string> names() const;  // as configured: without those of dynamic peers
   std::vector<SessionStatus> sessions(
       const std::string& only = {}) const;  // in configuration order
   std::vector<KeyStatus> keys(const std::string& only_chain = {}) const;
@@ -92,7 +99,9 @@ class Keeper {
   // Operator commands; an error says why it could not be done. `name` must exist (has()).
   Result<void> up(const std::string& name);
   Result<void> down(const std::string& name, const std::string& message);
-  Result<void> reset(const std::string& name, const std::string& message, ResetKind);
+  Result<void> reset(const std::string& name, const std::string& message);
+  // What the plugin replies. The error's code is ENOTSUP when it knows no such thing.
+  Result<std::string> command(const std::string& name, Command, Milliseconds length);
   // `fd` (a connected stream socket, owned from here on) becomes an app of the session.
   Result<void> attach(const std::string& name, Fd fd);
   // Is there a link (up or opening) between this peer address and source? For `probe`.

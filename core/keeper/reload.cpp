@@ -2,6 +2,7 @@
 #include "keeper/reload.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 namespace peerhold {
 namespace {
@@ -38,7 +39,8 @@ void compare_transport(const TransportConfig& a, const TransportConfig& b, Compa
   const unsigned old_hops = a.ttl_security_hops.value_or(256),
                  hops = b.ttl_security_hops.value_or(256);
   if (old_hops != hops) out.changed("transport.ttl_security_hops", hops > old_hops);
-  out.live("transport.user_timeout", a.user_timeout, b.user_timeout);
+  out.live("transport.user_timeout", std::tie(a.user_timeout, a.user_timeout_given),
+           std::tie(b.user_timeout, b.user_timeout_given));
   out.live("transport.keepalive", a.keepalive, b.keepalive);
   out.live("transport.dscp", a.dscp, b.dscp);
   out.restart("transport.interface", a.interface, b.interface);
@@ -94,6 +96,7 @@ ReloadAction compare(const SessionConfig& a, const SessionConfig& b, bool keys_c
   out.live("app_socket_mode", a.app_socket_mode, b.app_socket_mode);
   out.live("app_socket_group", a.app_socket_group, b.app_socket_group);
   out.live("app_remote", a.app_remote, b.app_remote);
+  out.live("max_dynamic", a.max_dynamic, b.max_dynamic);
   out.live("log_level", a.log_level, b.log_level);
   compare_retry(a.retry, b.retry, out);
   compare_transport(a.transport, b.transport, out);

@@ -23,6 +23,7 @@ static_assert(static_cast<int>(Level::trace) == PH_LOG_TRACE);
 namespace {
 
 constexpr Milliseconds slow{5};
+constexpr std::size_t reply_room = 512;  // of command()
 constexpr std::size_t first_status = 4096, largest_status = std::size_t{4} << 20;
 
 bool is_status(std::ptrdiff_t answer) {
@@ -186,6 +187,39 @@ std::string Instance::status() {
               {{"session", session_}, {"plugin", library_.name()}},
               "status() gave no JSON object of at most 4MiB; {} is shown instead");
   return "{}";
+}
+
+std::optional<Instance::Report> Instance::report() {
+  const auto f = library_.plugin().report;
+  if (!f || !open_) return std::nullopt;
+  ph_report said{};
+  said.struct_size = sizeof said;
+  said.hold_left_ms = said.held = -1;
+  const bool clean = !fault_;
+  const int answer = judged("report", call("report", [&] { return f(self_, &said); }));
+  if ((clean && fault_) || answer != PH_OK) return std::nullopt;
+  Report out;
+  out.degraded = said.degraded != 0;
+  if (said.text != nullptr) out.text = escape_control(said.text);
+  out.hold_left_ms = said.hold_left_ms;
+  out.held = said.held;
+  return out;
+}
+
+int Instance::command(std::uint32_t what, std::int64_t ms, std::string& reply) {
+  const auto f = library_.plugin().command;
+  if (!f || !open_) return PH_ENOTSUP;
+  char text[reply_room] = "";
+  ph_command said{};
+  said.struct_size = sizeof said;
+  said.what = what;
+  said.ms = ms;
+  said.reply = text;
+  said.reply_size = sizeof text;
+  const int answer = judged("command", call("command", [&] { return f(self_, &said); }));
+  text[sizeof text - 1] = '\0';
+  reply = escape_control(text);
+  return answer;
 }
 
 const char* Instance::lend(std::string text) {

@@ -10,6 +10,7 @@
 
 #include <forward_list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -44,6 +45,16 @@ class Instance {
   void on_wake();
   // One JSON object, checked to be one; "{}" when the plugin has none or answers nonsense.
   std::string status();
+  // What report() says, with its text copied; none: the plugin says nothing.
+  struct Report {
+    bool degraded = false;
+    std::string text;
+    std::int64_t hold_left_ms = -1, held = -1;
+  };
+  std::optional<Report> report();
+  // An operator's word; `reply` is what the plugin has to say about it. PH_ENOTSUP when it has no
+  // such thing.
+  int command(std::uint32_t what, std::int64_t ms, std::string& reply);
   // A text for the plugin, valid until the callback that runs, else the next one, has returned.
   const char* lend(std::string text);
 

@@ -111,6 +111,14 @@ ph_host option_reader() {
 
 }  // namespace
 
+ph_addr to_abi(const Endpoint& endpoint) {
+  ph_addr out{};
+  out.family = endpoint.is_unix() ? std::uint8_t{0} : endpoint.address.family;
+  out.port = endpoint.port;
+  std::ranges::copy(endpoint.address.bytes, out.ip);
+  return out;
+}
+
 Result<std::unique_ptr<Library>> Library::load(const std::string& path) {
   std::error_code failed;
   const auto real = std::filesystem::canonical(path, failed);
@@ -184,6 +192,7 @@ Result<void> Library::adopt(const ph_plugin& declared) {
   facts_.persistent = is(PH_PERSISTENT);
   facts_.per_client = is(PH_PER_CLIENT);
   facts_.default_link = facts_.per_client ? LinkMode::per_client : LinkMode::persistent;
+  facts_.handshake = is(PH_HANDSHAKE);
   facts_.app_optional = is(PH_APP_OPTIONAL);
   facts_.shares_app = plugin_.pick != nullptr;
   facts_.default_port = static_cast<std::uint16_t>(plugin_.default_port);
@@ -208,13 +217,17 @@ void Library::check(const SessionConfig& session, std::vector<Diagnostic>& out) 
   how.app_listens = session.link == LinkMode::per_client ? session.mode == Mode::active
                                                          : session.app_mode == AppMode::listen;
   how.config = config.get();
-  const auto before = out.size();
+  how.source = to_abi(session.source);
+  const auto before =
+      std::ranges::count(out, Diagnostic::error, [](const Diagnostic& d) { return d.severity; });
   int answer = PH_OK;
   const auto threw = contained([&] { answer = plugin_.check(&host, &how); });
   if (!threw.empty()) {
     out.push_back({Diagnostic::error, session.at,
                    complaints.where + ": the plugin's check() let an exception out: " + threw});
-  } else if (answer != PH_OK && out.size() == before) {
+  } else if (answer != PH_OK &&
+             std::ranges::count(out, Diagnostic::error,
+                                [](const Diagnostic& d) { return d.severity; }) == before) {
     out.push_back({Diagnostic::error, session.at,
                    complaints.where + ": the plugin refuses these options and does not say why (" +
                        std::to_string(answer) + ")"});

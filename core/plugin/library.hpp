@@ -11,6 +11,9 @@
 
 namespace peerhold {
 
+// As plugins see an address; a UNIX path, or none, is family 0.
+ph_addr to_abi(const Endpoint&);
+
 class Library {
  public:
   // RTLD_NOW | RTLD_LOCAL. Refused: a file or directory that others than root and the keeper's user

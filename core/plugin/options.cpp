@@ -76,15 +76,25 @@ const ph_config* opt_table(const ph_config* config, std::uint32_t option, std::s
   return i < tables.size() ? tables[i].get() : nullptr;
 }
 
-void complain(const ph_config* config, std::uint32_t option, const char* text) {
+void tell(Diagnostic::Severity severity, const ph_config* config, std::uint32_t option,
+          const char* text) {
   if (!config || !config->complaints || !config->complaints->out) return;
   const auto* slot = config->slot(option);
   Diagnostic d;
+  d.severity = severity;
   d.at = slot && slot->at.line > 0 ? slot->at : config->values.at;
   d.text = config->complaints->where + ": ";
   if (slot) d.text += config->inside + config->schema[option].name + ": ";
   d.text += escape_control(text ? text : "refused without a word");
   config->complaints->out->push_back(std::move(d));
+}
+
+void complain(const ph_config* config, std::uint32_t option, const char* text) {
+  tell(Diagnostic::error, config, option, text);
+}
+
+void warn(const ph_config* config, std::uint32_t option, const char* text) {
+  tell(Diagnostic::warning, config, option, text);
 }
 
 }  // namespace
@@ -95,6 +105,7 @@ PluginConfig::~PluginConfig() = default;
 
 void fill_option_functions(ph_host& host) {
   host.complain = complain;
+  host.warn = warn;
   host.opt_int = opt_int;
   host.opt_str = opt_str;
   host.opt_count = opt_count;

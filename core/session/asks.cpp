@@ -22,7 +22,7 @@ std::ptrdiff_t Conversation::send(ph_link id, std::span<const std::uint8_t> byte
   std::size_t taken = 0;
   if (!whole || bytes.size() <= e->link->room()) {
     taken = e->link->send(bytes);
-  } else if (bytes.size() > session_.config().transport.buffer) {
+  } else if (bytes.size() > buffer_of(*e)) {
     return PH_EINVAL;
   }
   if (taken < bytes.size()) {
@@ -133,8 +133,45 @@ int Conversation::timer(std::uint32_t id, std::int64_t ms) {
   return PH_OK;
 }
 
+std::uint64_t Conversation::buffer_of(const End& e) const {
+  return e.buffer != 0 ? e.buffer : session_.config().transport.buffer;
+}
+
+int Conversation::buffer(ph_link id, std::uint64_t bytes) {
+  End* e = find(id);
+  if (e == nullptr || !e->link || e->ending) return absent(id);
+  e->buffer = bytes;
+  e->link->set_buffer(buffer_of(*e));
+  return PH_OK;
+}
+
+int Conversation::user_timeout(ph_link id, std::int64_t ms) {
+  if (id != PH_PEER && id != PH_RIVAL) return PH_EINVAL;
+  End* e = find(id);
+  if (e == nullptr || !e->link || e->ending) return absent(id);
+  e->user_timeout = ms;
+  const Result<void> set = session_.apply_options(e->link->fd(), ms);
+  session_.note_if_failed(set);
+  return set ? PH_OK : PH_EINVAL;
+}
+
 void Conversation::wake() const {
   if (wake_) wake_->send();
+}
+
+// ---- what the plugin is asked when somebody asks us
+// ------------------------------------------------
+
+std::optional<Instance::Report> Conversation::report() {
+  return broken_ ? std::nullopt : instance_.report();
+}
+
+int Conversation::command(std::uint32_t what, std::int64_t ms, std::string& reply) {
+  if (broken_) return PH_ENOTSUP;
+  const int answer = instance_.command(what, ms, reply);
+  if (contained()) return answer;
+  reply = "the plugin has broken its contract; see the log";
+  return PH_EINVAL;
 }
 
 }  // namespace peerhold

@@ -69,6 +69,7 @@ Result<void> Conversation::open(std::uint32_t instances) {
   what.app_listens = config.app_mode == AppMode::listen;
   what.instances = instances;
   what.config = session_.plugin_config();
+  what.source = to_abi(config.source);
   if (session_.library().plugin().on_wake != nullptr) {
     wake_ = std::make_unique<Wake>(session_.around().loop, [this] {
       if (!broken_) instance_.on_wake();
@@ -117,7 +118,8 @@ void Conversation::finish(End& e) {
   session_.around().later.add(*this);
 }
 
-void Conversation::goodbye(ph_goodbye why, const std::string& text, Milliseconds patience) {
+void Conversation::goodbye(ph_goodbye why, const std::string& text, const std::string& message,
+                           Milliseconds patience) {
   session_.around().later.add(*this);  // also when there is nothing to end
   if (leaving_ && patience.count() > 0) return;
   leaving_ = peer_.link != nullptr;
@@ -126,7 +128,7 @@ void Conversation::goodbye(ph_goodbye why, const std::string& text, Milliseconds
     ph_drain drain{};
     drain.struct_size = sizeof drain;
     drain.why = why;
-    drain.text = text.c_str();
+    drain.text = message.c_str();
     drain.deadline_ms = static_cast<std::uint32_t>(patience.count());
     deadlines().set(goodbye_over, patience);
     const int status = instance_.drain(drain);
@@ -465,6 +467,8 @@ void Conversation::tell_down(End& e) {
   }
   if (is_peer && rival_ && rival_->link && !rival_->ending && !leaving_) {
     // RFC 4271 §6.8: the link that is left takes the place of the one that was closed.
+    session_.peer_replaced({ending->end.cause, ending->end.text, ending->retry, ending->ours,
+                            was_established, lasted});
     peer_ = std::move(*rival_);
     peer_.id = PH_PEER;
     rival_.reset();
@@ -526,10 +530,10 @@ void Conversation::apply_key() {
 void Conversation::apply_transport() {
   for (End* e : {&peer_, rival_.get()}) {
     if (e != nullptr && e->link && !e->ending)
-      session_.note_if_failed(session_.apply_options(e->link->fd()));
+      session_.note_if_failed(session_.apply_options(e->link->fd(), e->user_timeout));
   }
   each([&](End& e) {
-    if (e.link && !e.ending) e.link->set_buffer(session_.config().transport.buffer);
+    if (e.link && !e.ending) e.link->set_buffer(buffer_of(e));
   });
 }
 

@@ -49,8 +49,10 @@ class Conversation final : public ph_instance, private LinkEvents, private Later
   void dial_app();  // the core's own dial to `app`
   void cancel_dials();
   // Ends every link: by the plugin's drain() on the peer link when it has one, else queued bytes
-  // and FIN; what is left after `patience` is ended. App links end with the peer's.
-  void goodbye(ph_goodbye why, const std::string& text, Milliseconds patience);
+  // and FIN; what is left after `patience` is ended. `message` is the operator's. App links end
+  // with the peer's.
+  void goodbye(ph_goodbye why, const std::string& text, const std::string& message,
+               Milliseconds patience);
   // Ends every link now for a reason of the core's own (a client that waited too long, a newer
   // link).
   void drop(Cause, const std::string& text, bool abort);
@@ -74,6 +76,8 @@ class Conversation final : public ph_instance, private LinkEvents, private Later
   void fail(Cause, RetryClass, std::string text);
   int link_info(ph_link, ph_link_info&);
   int timer(std::uint32_t id, std::int64_t ms);
+  int buffer(ph_link, std::uint64_t bytes);
+  int user_timeout(ph_link, std::int64_t ms);
   void wake() const;  // any thread
   Session& session() { return session_; }
 
@@ -87,7 +91,9 @@ class Conversation final : public ph_instance, private LinkEvents, private Later
   Milliseconds peer_age() const;
   Link* peer_link() { return peer_.link.get(); }
   bool empty() const;  // no link of either side, none being opened
-  std::string plugin_status() { return instance_.status(); }
+  std::string plugin_status() { return broken_ ? "{}" : instance_.status(); }
+  std::optional<Instance::Report> report();
+  int command(std::uint32_t what, std::int64_t ms, std::string& reply);
   // Of the links that are up, movers' progress included; those of ended links the session has.
   struct Bytes {
     std::uint64_t from_peer = 0, to_peer = 0;
@@ -111,14 +117,16 @@ class Conversation final : public ph_instance, private LinkEvents, private Later
     ph_link id = PH_PEER;
     ph_link waits_for = no_link;  // its input is blocked until that link has room
     bool outgoing = false;
-    bool up = false;            // on_up was called
-    bool paused = false;        // by the plugin
-    bool fell_short = false;    // a send to it fell short: on_writable is owed
-    bool eof_due = false;       // FIN seen, not told yet
-    bool offer_due = false;     // read_pause(false): offer from run_later()
-    bool writable_due = false;  // unsplice(): on_writable from run_later()
-    bool by_plugin = false;     // host->dial(): on_down follows even if it never came up
-    bool retry_dial = false;    // PH_DIAL_RETRY
+    bool up = false;                 // on_up was called
+    bool paused = false;             // by the plugin
+    bool fell_short = false;         // a send to it fell short: on_writable is owed
+    bool eof_due = false;            // FIN seen, not told yet
+    bool offer_due = false;          // read_pause(false): offer from run_later()
+    bool writable_due = false;       // unsplice(): on_writable from run_later()
+    bool by_plugin = false;          // host->dial(): on_down follows even if it never came up
+    bool retry_dial = false;         // PH_DIAL_RETRY
+    std::uint64_t buffer = 0;        // by the plugin; 0: as transport.buffer
+    std::int64_t user_timeout = -1;  // by the plugin; < 0: the session's
     Backoff backoff;
     std::unique_ptr<Link> link;
     std::unique_ptr<Dialer> dialer;
@@ -159,6 +167,7 @@ class Conversation final : public ph_instance, private LinkEvents, private Later
   bool contained();  // false: the callback broke the contract, links end
   void due(std::uint32_t deadline);
   Deadlines& deadlines();
+  std::uint64_t buffer_of(const End&) const;
   // relay.cpp
   End* partner(const End&);
   bool lent(const End&) const;

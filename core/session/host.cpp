@@ -100,6 +100,16 @@ void wake(ph_instance* h) {
   of(h).wake();
 }
 
+int buffer(ph_instance* h, ph_link link, std::uint64_t bytes) {
+  return of(h).buffer(link, bytes);
+}
+int user_timeout(ph_instance* h, ph_link link, std::int64_t ms) {
+  return of(h).user_timeout(link, ms);
+}
+std::int64_t setting(ph_instance* h, ph_setting which) {
+  return of(h).session().setting(which);
+}
+
 ph_host make_table() {
   ph_host host{};
   host.struct_size = sizeof host;
@@ -123,6 +133,9 @@ ph_host make_table() {
   host.event = event;
   host.metric = metric;
   host.wake = wake;
+  host.buffer = buffer;
+  host.user_timeout = user_timeout;
+  host.setting = setting;
   fill_option_functions(host);
   return host;
 }

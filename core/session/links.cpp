@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "net/peer_user.hpp"
 #include "net/tcp_auth.hpp"
@@ -75,7 +76,12 @@ void Session::dialed(Result<Fd> fd) {
   Conversation* present =
       per_client() || conversations_.empty() ? nullptr : conversations_.front().get();
   if (present != nullptr && present->has_peer()) {  // PH_COLLISION: the plugin closes the loser
-    if (!present->has_rival()) note_if_failed(present->rival_up(*std::move(fd), true));
+    tell(PeerEvent::dialed_rival);
+    if (present->has_rival()) {
+      abort_connection(fd->get());
+    } else {
+      note_if_failed(present->rival_up(*std::move(fd), true));
+    }
     return;
   }
   parked_.reset();  // ours has won
@@ -138,6 +144,7 @@ void Session::accepted(Listener::Accepted from) {
     abort_connection(from.fd.get());
     return;
   }
+  if (dynamic()) return hand_on(std::move(from));
   if (per_client()) {
     tell(PeerEvent::accepted);
     take(std::move(from.fd), false);
@@ -148,9 +155,8 @@ void Session::accepted(Listener::Accepted from) {
     abort_connection(from.fd.get());
     return;
   }
-  const bool plugin_settles = library_.is(PH_COLLISION);
   if (one->has_peer()) {
-    if (plugin_settles) {
+    if (peer_side_.plugin_settles) {
       if (one->has_rival()) {
         abort_connection(from.fd.get());
       } else {
@@ -169,14 +175,22 @@ void Session::accepted(Listener::Accepted from) {
     one->drop_peer(Cause::peer_reset, "replaced by a newer link from the peer");
     return;
   }
-  if (dialer_ && !plugin_settles && ours_wins(dialer_->local(), from.remote)) {
+  if (dialer_ && !peer_side_.plugin_settles && ours_wins(dialer_->local(), from.remote)) {
     parked_ = std::move(from.fd);  // taken when our own attempt fails
     return;
   }
-  std::unique_ptr<Dialer> ours = std::move(dialer_);
   tell(PeerEvent::accepted);
-  if (plugin_settles) dialer_ = std::move(ours);
   take(std::move(from.fd), false);
+}
+
+void Session::hand_on(Listener::Accepted from) {
+  const Result<Session*> child = around_.child(*this, from.remote.address);
+  if (child) return (*child)->accepted(std::move(from));
+  abort_connection(from.fd.get());
+  // As a repeated failure is told: who scans a prefix must not fill the log.
+  const bool tell_it = std::has_single_bit(++turned_away_);
+  line(tell_it ? Level::warn : Level::debug, "dynamic-peer", child.error().text, {}, "turned away",
+       {"address", from.remote.address.to_string()}, {"count", std::to_string(turned_away_)});
 }
 
 void Session::take_parked() {
@@ -194,13 +208,14 @@ bool Session::ours_wins(const Endpoint& ours, const Endpoint& theirs) const {
 void Session::peer_established(Conversation&) {
   ++established_count_;
   tell(PeerEvent::up);
+  mark_established();
   if (!per_client()) tell(AppEvent::link_up);
 }
 
 // ---- links go
 // --------------------------------------------------------------------------------------
 
-void Session::peer_lost(Conversation&, Loss loss) {
+void Session::account(const Loss& loss) {
   // The end of a client's link is the end of its work, not a failure, unless something broke.
   const bool failure = per_client() ? !loss.ours && loss.cause != Cause::peer_closed
                                     : !loss.ours || loss.cause != Cause::admin;
@@ -216,8 +231,23 @@ void Session::peer_lost(Conversation&, Loss loss) {
   } else {
     change_text_.clear();  // an older failure did not cause this change
   }
+}
+
+void Session::peer_replaced(const Loss& loss) {
+  if (!loss.was_established) return;
+  account(loss);
+  tell(AppEvent::link_down);
+  tell(PeerEvent::replaced);
+  if (last_established_) mark_established();
+}
+
+void Session::peer_lost(Conversation&, const Loss& loss) {
+  account(loss);
   if (!per_client()) tell(AppEvent::link_down);
   tell(PeerEvent::link_lost);
+  // Not after an operator's `down`, which has forgotten it.
+  if (loss.was_established && last_established_) mark_established();
+  arm_forgetting();
   if (parked_) {
     take_parked();
   } else if (std::exchange(redial_, false)) {
@@ -253,6 +283,9 @@ Result<void> Session::attach(Fd fd) {
     abort_connection(fd.get());
     return Error{"session \"" + name() + "\" " + why, 0, Cause::admin};
   };
+  if (dynamic()) {
+    return refuse("has a session for each of its peers, NAME@ADDRESS; attach to one of those");
+  }
   if (stopping_ || !app_side_.up) return refuse("is " + std::string(to_string(state())));
   if (!per_client()) {
     Conversation* one = persistent_one();
@@ -308,17 +341,20 @@ Result<std::unique_ptr<Link>> Session::make_link(Fd fd, LinkEvents& events, Orig
                     &events);
 }
 
-Result<void> Session::apply_options(int fd) {
+Result<void> Session::apply_options(int fd, std::int64_t user_timeout) {
+  Transport options = transport();
+  if (user_timeout >= 0 && !config_.transport.user_timeout_given) {
+    options.user_timeout = Milliseconds(user_timeout);
+  }
   return apply_live(
       fd, config_.peer_prefix ? config_.peer_prefix->address.family : config_.peer.address.family,
-      transport(), chain_ != nullptr);
+      options, chain_ != nullptr);
 }
 
 void Session::key_link(const Link& link) {
   const Key* now = key();
   if (now == nullptr) return;
-  const Result<void> done =
-      tcp_auth::set_key(link.fd(), Prefix::host(link.remote().address), *now);
+  const Result<void> done = tcp_auth::set_key(link.fd(), Prefix::host(link.remote().address), *now);
   if (!done) note_failure(done.error().cause, done.error().text, false);
 }
 

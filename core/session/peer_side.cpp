@@ -49,12 +49,17 @@ std::uint16_t warm(PeerSide& s) {
   return act_cancel_retry;
 }
 
+std::uint16_t cancel_dial(PeerSide& s) {
+  if (!s.dialing) return act_none;
+  s.dialing = false;
+  return act_cancel_dial;
+}
+
 std::uint16_t halt(PeerSide& s) {
-  std::uint16_t actions = warm(s);
-  if (s.dialing) actions |= act_cancel_dial;
+  std::uint16_t actions = static_cast<std::uint16_t>(warm(s) | cancel_dial(s));
   if (s.links > 0) actions |= act_drop_links;
   if (s.claimed) actions |= act_unclaim;
-  s.dialing = s.established = s.dial_failed = s.claimed = false;
+  s.established = s.dial_failed = s.claimed = false;
   return actions;
 }
 
@@ -108,6 +113,9 @@ std::uint16_t step(PeerSide& s, PeerEvent event) {
       ++s.links;
       s.established = false;
       break;
+    case PeerEvent::dialed_rival:
+      s.dialing = false;
+      break;
     case PeerEvent::dial_failed:
       s.dialing = false;
       s.dial_failed = s.per_client;
@@ -116,12 +124,16 @@ std::uint16_t step(PeerSide& s, PeerEvent event) {
     case PeerEvent::accepted:
       if (!s.wanted) return act_none;
       actions = warm(s);
-      if (s.dialing) actions |= act_cancel_dial;
-      s.dialing = false;
+      if (!s.plugin_settles) actions |= cancel_dial(s);
       ++s.links;
       break;
     case PeerEvent::up:
       s.established = s.links > 0;
+      // RFC 4724 §5: a peer may take a second connection for our restart, and end this one.
+      if (!s.per_client) actions = cancel_dial(s);
+      break;
+    case PeerEvent::replaced:
+      s.established = false;
       break;
     case PeerEvent::link_lost:
       if (s.links > 0) --s.links;

@@ -15,6 +15,7 @@ namespace peerhold {
 struct PeerSide {
   Mode mode = Mode::active;
   bool per_client = false;
+  bool plugin_settles = false;  // PH_COLLISION: an attempt goes on beside a link that was accepted
   SessionState state = SessionState::down;
   bool wanted = true;        // the plugin wants a link (want_peer)
   bool claimed = false;      // the listener knows us
@@ -33,9 +34,11 @@ enum class PeerEvent : std::uint8_t {
   claim_failed,  // no address, no port, no room for the key
   client,        // per-client, active: a client waits for a link of its own
   dialed,        // our attempt connected
+  dialed_rival,  // … beside a link: not counted, the conversation settles it
   dial_failed,
   accepted,   // a link from the peer came and was taken (collision settled by the caller)
   up,         // the plugin's handshake is done
+  replaced,   // the established link ended, and its rival, not established yet, took its place
   link_lost,  // one link ended, from either side
   retry_due,
   kick,  // an address or interface of this host changed: do not wait

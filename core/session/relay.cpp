@@ -126,9 +126,9 @@ void Conversation::returned(Returned r) {
   const auto pass_rest = [this](End& from, End& to, const Returned::Side& side) {
     if (!side.rest.empty()) {
       // More than the buffer for a moment: what a pipe held was accepted, so it is delivered.
-      to.link->set_buffer(session_.config().transport.buffer + side.rest.size());
+      to.link->set_buffer(buffer_of(to) + side.rest.size());
       to.link->send(side.rest);
-      to.link->set_buffer(session_.config().transport.buffer);
+      to.link->set_buffer(buffer_of(to));
       if (to.link->queued() > 0) {  // else nothing would say that there is room again
         from.waits_for = to.id;
         from.link->pause(true);

@@ -66,14 +66,6 @@ namespace {
 constexpr std::size_t failures_kept = 8;
 constexpr auto say_again_after = std::chrono::hours(1);
 
-ph_addr to_abi(const Endpoint& endpoint) {
-  ph_addr out{};
-  out.family = endpoint.is_unix() ? std::uint8_t{0} : endpoint.address.family;
-  out.port = endpoint.port;
-  std::ranges::copy(endpoint.address.bytes, out.ip);
-  return out;
-}
-
 }  // namespace
 
 // ---- lines and events
@@ -105,7 +97,8 @@ void Session::note_change(SessionState before) {
   since_steady_ = around_.loop.now();
   const bool ended = now == SessionState::backoff || now == SessionState::failed ||
                      now == SessionState::down ||
-                     (before == SessionState::established && now == SessionState::listening);
+                     (before == SessionState::established &&
+                      (now == SessionState::listening || now == SessionState::opening));
   const bool told = ended && !change_text_.empty();
   const std::string cause = told ? std::string(to_string(change_cause_)) : std::string();
   const std::string text = told ? std::exchange(change_text_, {}) : std::string();
@@ -225,7 +218,7 @@ SessionStatus Session::status() const {
   out.links = peer_side_.links;
   if (config_.app) out.app_endpoint = config_.app->to_string();
   out.apps_attached = app_side_.attached;
-  if (!per_client() && config_.app && app_side_.attached == 0 && app_side_.up) {
+  if (!per_client() && !dynamic() && config_.app && app_side_.attached == 0 && app_side_.up) {
     out.app_absent =
         std::chrono::duration_cast<Milliseconds>(now - app_gone_since_.value_or(since_steady_));
   }
@@ -250,13 +243,17 @@ SessionStatus Session::status() const {
   if (!per_client() && !conversations_.empty() && conversations_.front()->has_peer()) {
     out.source = local_endpoint(conversations_.front()->peer_link()->fd()).to_string();
   }
-  judge(out);
+  Instance::Report report;
+  if (!conversations_.empty()) report = conversations_.front()->report().value_or(report);
+  if (report.hold_left_ms >= 0) out.hold_left = Milliseconds(report.hold_left_ms);
+  judge(out, report);
   return out;
 }
 
 // `health`: does the session do what it is there for?
-void Session::judge(SessionStatus& out) const {
-  const bool waits_for_clients = per_client() && out.state == SessionState::listening;
+void Session::judge(SessionStatus& out, const Instance::Report& report) const {
+  const bool waits_for_clients =
+      (per_client() || dynamic()) && out.state == SessionState::listening;
   if (out.state != SessionState::established && !waits_for_clients) {
     out.health = Health::down;
     if (out.state == SessionState::down) {
@@ -275,7 +272,15 @@ void Session::judge(SessionStatus& out) const {
                       std::to_string(out.key->id) + " stays in use";
   } else if (out.app_absent) {
     out.health = Health::degraded;
-    out.health_text = "no app is attached";
+    out.health_text = app_is_absent;
+    if (report.held > 0) {
+      out.health_text +=
+          ", " + std::to_string(report.held) + (report.held == 1 ? " route" : " routes");
+    }
+    if (!report.text.empty()) out.health_text += ": " + report.text;
+  } else if (report.degraded) {
+    out.health = Health::degraded;
+    out.health_text = report.text;
   }
 }
 

@@ -1,6 +1,6 @@
 // Session: the two machines told what happened, and the one place that acts on what they answer.
-// Owned by the Keeper. How links come and go is in links.cpp, what is shown and logged in
-// report.cpp.
+// Owned by the Keeper. How links come and go is in links.cpp, what an operator may say in
+// operate.cpp, what is shown and logged in report.cpp, what is remembered in memory.cpp.
 #include "session/session.hpp"
 
 #include <pwd.h>
@@ -48,18 +48,20 @@ bool names_endpoint(const Schema& schema, const Checked& values, const std::stri
 }  // namespace
 
 Session::Session(Surroundings& around, const Library& library, SessionConfig config,
-                 const KeyChain* chain)
+                 const KeyChain* chain, bool child)
     : around_(around),
       library_(library),
       config_(std::move(config)),
       plugin_config_(std::make_unique<PluginConfig>(library.facts().schema, config_.options)),
       chain_(chain),
+      child_(child),
       deadlines_(around.loop, [this](std::uint32_t id) { due(id); }),
       app_uids_(uids_of(config_.app_users)),
       since_(std::chrono::system_clock::now()),
       since_steady_(around.loop.now()) {
   peer_side_.mode = config_.mode;
   peer_side_.per_client = per_client();
+  peer_side_.plugin_settles = library.is(PH_COLLISION);
   configure_app_side();
   if (const Key* first = key()) key_id_ = first->id;
 }
@@ -69,8 +71,8 @@ Session::~Session() = default;
 void Session::configure_app_side() {
   app_side_.mode = config_.app_mode;
   app_side_.per_client = per_client();
-  app_side_.configured =
-      config_.app && (config_.app_mode == AppMode::listen || !library_.is(PH_DIALS_APP));
+  app_side_.configured = config_.app && !dynamic() &&
+                         (config_.app_mode == AppMode::listen || !library_.is(PH_DIALS_APP));
 }
 
 // ---- the machines
@@ -174,6 +176,12 @@ void Session::due(std::uint32_t id) {
       clients_may_end_ = false;
       drop_links();
       break;
+    case mark_due:
+      if (peer_side_.established) mark_established();
+      break;
+    case forget_due:
+      forget_if_idle();
+      break;
     default:
       break;
   }
@@ -187,7 +195,8 @@ void Session::start() {
 }
 
 void Session::begin() {
-  if (!per_client() && persistent_one() == nullptr) {
+  arm_forgetting();
+  if (!per_client() && !dynamic() && persistent_one() == nullptr) {
     tell(PeerEvent::broken);
     return;
   }
@@ -195,55 +204,12 @@ void Session::begin() {
   tell(PeerEvent::start);
 }
 
-Result<void> Session::up() {
-  if (stopping_) {
-    return Error{"session \"" + name() + "\" is being ended and is not started again", 0,
-                 Cause::admin};
-  }
-  if (peer_side_.state != SessionState::down && peer_side_.state != SessionState::failed) return {};
-  backoff_.forget();
-  app_backoff_.forget();
-  // A link that is still saying goodbye is followed by a new one without delay.
-  redial_ = peer_side_.links > 0;
-  begin();
-  return {};
-}
-
-void Session::down(const std::string& text) {
-  bye_ = PH_BYE_DOWN;
-  bye_text_ = text.empty() ? "administratively down" : "administratively down: " + text;
-  change_cause_ = Cause::admin;
-  change_text_ = bye_text_;
-  tell(AppEvent::stop);
-  tell(PeerEvent::stop);
-  drop_links();  // apps and clients that are here without a link to the peer as well
-}
-
-Result<void> Session::reset(const std::string& text) {
-  if (peer_side_.state == SessionState::down) {
-    return Error{"session \"" + name() + "\" is administratively down; `peerhold up " + name() +
-                     "` starts it",
-                 0, Cause::admin};
-  }
-  if (peer_side_.state == SessionState::failed) return up();
-  backoff_.forget();
-  app_backoff_.forget();
-  bye_ = PH_BYE_RESET;
-  bye_text_ = text.empty() ? "reset by the operator" : "reset by the operator: " + text;
-  if (peer_side_.links > 0) {
-    redial_ = true;
-    drop_links();
-  } else {
-    kick();
-  }
-  return {};
-}
-
 void Session::stop(ph_goodbye why, const std::string& text, Milliseconds patience,
-                   bool clients_may_end) {
+                   bool clients_may_end, const std::string& message) {
   stopping_ = true;
   bye_ = why;
   bye_text_ = text;
+  bye_message_ = message;
   change_cause_ = Cause::admin;
   change_text_ = text;
   clients_may_end_ = clients_may_end && per_client() && peer_side_.links > 0;
@@ -266,7 +232,8 @@ void Session::drop_links() {
     return;
   }
   parked_.reset();
-  for (const auto& one : conversations_) one->goodbye(bye_, bye_text_, goodbye_patience);
+  for (const auto& one : conversations_)
+    one->goodbye(bye_, bye_text_, bye_message_, goodbye_patience);
 }
 
 void Session::maybe_gone() {
@@ -357,6 +324,7 @@ Transport Session::transport() const {
 
 void Session::want_peer(bool want) {
   tell(want ? PeerEvent::want : PeerEvent::unwant);
+  arm_forgetting();
 }
 
 std::optional<Endpoint> Session::configured_endpoint(const std::string& text) const {

@@ -43,8 +43,8 @@ struct Loss {
 class Session {
  public:
   // `chain` is null for keychain = "none"; it and `library` outlive the session, or reload()
-  // replaces it.
-  Session(Surroundings&, const Library&, SessionConfig, const KeyChain* chain);
+  // replaces it. `child`: of one peer of a dynamic session.
+  Session(Surroundings&, const Library&, SessionConfig, const KeyChain* chain, bool child = false);
   ~Session();
 
   const std::string& name() const { return config_.name; }
@@ -57,9 +57,13 @@ class Session {
   Result<void> up();
   void down(const std::string& text);  // administratively, until up() or a restart of the keeper
   Result<void> reset(const std::string& text);
+  // hold, release, refresh: the plugin's reply. The error's code is ENOTSUP when the plugin knows
+  // no such thing.
+  Result<std::string> command(ph_command_kind, Milliseconds length);
   // For good: says goodbye to every link; Surroundings::gone follows. With `clients_may_end`
   // per-client links are left alone for `patience` first.
-  void stop(ph_goodbye why, const std::string& text, Milliseconds patience, bool clients_may_end);
+  void stop(ph_goodbye why, const std::string& text, Milliseconds patience, bool clients_may_end,
+            const std::string& message = {});
   bool stopping() const { return stopping_; }
   bool is_gone() const { return gone_told_; }
   // The last failure was this host's (address, interface, port, key room): a change may cure it.
@@ -78,6 +82,10 @@ class Session {
   Result<void> attach(Fd);  // `peerhold attach`: like an accepted app
 
   bool listens() const { return config_.mode != Mode::active; }
+  // A persistent session whose peer is a prefix holds the claim and nothing else: each peer that
+  // comes has a session of its own, a child, to which its links are handed. A child has no claim.
+  bool dynamic() const { return config_.peer_prefix && !per_client(); }
+  bool is_child() const { return child_; }
   Prefix who() const;
   const Key* key() const;  // null: not authenticated
   Transport transport() const;
@@ -93,25 +101,36 @@ class Session {
   std::optional<Endpoint> configured_endpoint(const std::string& text) const;
   enum class Origin : std::uint8_t { dialed, accepted_peer, accepted_app };
   Result<std::unique_ptr<Link>> make_link(Fd, LinkEvents&, Origin);
-  Result<void> apply_options(int fd);
+  // `user_timeout`: the plugin's, in ms; < 0: none.
+  Result<void> apply_options(int fd, std::int64_t user_timeout = -1);
   void key_link(const Link&);
   // All but the texts.
   void describe(const Link&, bool outgoing, ph_link_info& out) const;
   void peer_established(Conversation&);
-  void peer_lost(Conversation&, Loss);
+  void peer_lost(Conversation&, const Loss&);
+  // The peer link has ended, and its rival has taken its place.
+  void peer_replaced(const Loss&);
   void app_came(Conversation&);
   void app_left(Conversation&, const LinkEnd&);
   void app_dial_failed(const std::string& text, bool given_up);
   void plugin_broke(const std::string& fault);
   void settled(Conversation&);  // after its callbacks: may be over, or free for the next link
   void want_peer(bool);
+  std::int64_t setting(ph_setting) const;
   void add_bytes(std::uint64_t from_peer, std::uint64_t to_peer);
   void note_if_failed(const Result<void>&);
   void plugin_log(Level, const char* text) const;  // any thread
   void plugin_event(const char* text);
 
  private:
-  enum Due : std::uint32_t { peer_retry, app_retry, client_wait, goodbye_due };
+  enum Due : std::uint32_t {
+    peer_retry,
+    app_retry,
+    client_wait,
+    goodbye_due,
+    mark_due,
+    forget_due,
+  };
   // How long a link may take to say goodbye.
   static constexpr Milliseconds goodbye_patience{2000};
 
@@ -137,7 +156,14 @@ class Session {
   void arm_waiting();
   void take(Fd, bool outgoing);
   void take_parked();
+  void hand_on(Listener::Accepted);
+  void account(const Loss&);
   bool ours_wins(const Endpoint& ours, const Endpoint& theirs) const;
+  // memory.cpp: when it was last established, and whether a child is still needed.
+  void mark_established();
+  void forget_established();
+  void arm_forgetting();
+  void forget_if_idle();
   // report.cpp: what is seen.
   void note_change(SessionState before);
   void note_failure(Cause, const std::string& text, bool establishment, bool own_line = true);
@@ -145,7 +171,7 @@ class Session {
   void note_app(const char* what, const std::string& text);
   void remember(Failure);
   bool say_again();
-  void judge(SessionStatus&) const;
+  void judge(SessionStatus&, const Instance::Report&) const;
   std::string peer_text() const;
   std::string latest_text() const;
   void line(Level, std::string_view event, std::string_view text, std::string_view cause = {},
@@ -157,6 +183,7 @@ class Session {
   SessionConfig config_;
   std::unique_ptr<PluginConfig> plugin_config_;
   const KeyChain* chain_;
+  const bool child_;
   PeerSide peer_side_;
   AppSide app_side_;
   Backoff backoff_, app_backoff_;
@@ -174,7 +201,10 @@ class Session {
   std::uint32_t key_id_ = 0;
   bool stopping_ = false, gone_told_ = false, redial_ = false, clients_may_end_ = false;
   ph_goodbye bye_ = PH_BYE_DOWN;
-  std::string bye_text_;
+  std::string bye_text_, bye_message_;  // in the log; the operator's own, for the peer
+
+  std::optional<SteadyTime> last_established_;  // of links that this keeper has had
+  std::uint64_t turned_away_ = 0;               // peers of a dynamic session
 
   // What status shows.
   WallTime since_;

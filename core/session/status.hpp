@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/cause.hpp"
@@ -26,6 +27,10 @@ std::string_view to_string(SessionState);
 
 enum class Health : std::uint8_t { ok, degraded, down };
 std::string_view to_string(Health);
+
+// How health_text begins when an app is configured, and none is attached; then ", 1204 routes" when
+// that is held for it, then ": " and what the plugin has to say.
+inline constexpr std::string_view app_is_absent = "no app is attached";
 
 // One failure, as `last_error`, `last_down` and `recent_errors` show it.
 struct Failure {

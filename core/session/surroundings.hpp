@@ -2,8 +2,11 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <random>
+#include <string>
 
+#include "base/endpoint.hpp"
 #include "base/log.hpp"
 #include "loop/loop.hpp"
 #include "net/closing.hpp"
@@ -33,6 +36,19 @@ struct Surroundings {
   std::function<void(const Event&)> emit;
   std::function<void(Session&)>
       gone;  // a stopping session has no link and no app left; on a later turn
+
+  // The session of that peer of a dynamic session, made and started when there is none yet. An
+  // error: it may not come now.
+  std::function<Result<Session*>(Session& parent, const Address& peer)> child = {};
+  // Nobody needs this child any more: it is stopped, and destroyed when gone.
+  std::function<void(Session& child)> forget = {};
+  Milliseconds forget_after{120000};  // a child without a link that holds nothing
+
+  // When a session of that name was last established on this boot, also by a keeper before this
+  // one. All three are empty where there is no place to write it down.
+  std::function<std::optional<Milliseconds>(const std::string& session)> established_ago = {};
+  std::function<void(const std::string& session)> mark_established = {};
+  std::function<void(const std::string& session)> forget_established = {};
 
   double draw() { return std::uniform_real_distribution<double>(0.0, 1.0)(random); }
 };

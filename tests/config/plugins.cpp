@@ -48,6 +48,7 @@ PluginFacts bgp() {
   f.schema = {local, peer, option(OptionType::duration, "hold_time", "\"90s\""), families,
               option(OptionType::bytes, "app_backlog", "\"64MiB\"")};
   f.per_client = false;
+  f.handshake = true;
   f.app_optional = true;
   f.default_port = 179;
   f.default_dscp = 48;

@@ -65,6 +65,12 @@ TEST_CASE("1.0") {
   CHECK(me.sent == 5);
   instance.on_down(3, {sizeof(ph_down), PH_HOLD_EXPIRED, "", 11});
   CHECK(me.aborted == 3);
+  // What came later is not there, and not looked for.
+  const bool none = library.plugin().report == nullptr && library.plugin().command == nullptr;
+  CHECK(none);
+  CHECK_FALSE(instance.report());
+  std::string reply;
+  CHECK(instance.command(PH_CMD_HOLD, 1, reply) == PH_ENOTSUP);
   CHECK(instance.status() == "{\"n\":5}");
   CHECK(instance.take_fault() == "");
 }

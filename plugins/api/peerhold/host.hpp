@@ -41,6 +41,9 @@ class Config {
     return {h_, h_->opt_table(c_, opt, i)};
   }
   void complain(std::uint32_t opt, const std::string& s) const { h_->complain(c_, opt, s.c_str()); }
+  void warn(std::uint32_t opt, const std::string& s) const {  // since 1.1, else not said
+    if (PH_HOST_HAS(h_, warn)) h_->warn(c_, opt, s.c_str());
+  }
 
  private:
   static std::string_view view(const char* text) { return text ? text : std::string_view{}; }
@@ -98,6 +101,16 @@ class Host {
     h_->metric(me_, index, label, v);
   }
   void wake() const { h_->wake(me_); }
+  // Since 1.1: PH_ENOTSUP, or -1, by a peerhold that does not have them yet.
+  int buffer(ph_link link, std::uint64_t bytes) const {
+    return PH_HOST_HAS(h_, buffer) ? h_->buffer(me_, link, bytes) : int{PH_ENOTSUP};
+  }
+  int user_timeout(ph_link link, std::int64_t ms) const {
+    return PH_HOST_HAS(h_, user_timeout) ? h_->user_timeout(me_, link, ms) : int{PH_ENOTSUP};
+  }
+  std::int64_t setting(ph_setting which) const {
+    return PH_HOST_HAS(h_, setting) ? h_->setting(me_, which) : -1;
+  }
   Config config(const ph_config* config) const { return {h_, config}; }
 
  private:

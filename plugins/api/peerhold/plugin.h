@@ -31,6 +31,8 @@
  *              status an error.  What changes its meaning gets a new name.
  *  8 Text      UTF-8, NUL-terminated; the host escapes control characters.
  *  9 Units     milliseconds and bytes; times are monotonic.
+ *
+ * [1.1]: not there in a peerhold of ABI 1.0; PH_HOST_HAS asks.
  */
 #ifndef PEERHOLD_PLUGIN_H
 #define PEERHOLD_PLUGIN_H
@@ -42,7 +44,7 @@ extern "C" {
 #endif
 
 #define PH_ABI_MAJOR 1 /* also in the symbol name: peerhold_plugin_1 */
-#define PH_ABI_MINOR 0 /* informative; struct_size decides */
+#define PH_ABI_MINOR 1 /* informative; struct_size decides */
 
 typedef struct ph_instance ph_instance; /* host's handle, opaque */
 typedef struct ph_config ph_config;     /* validated options, opaque */
@@ -89,8 +91,9 @@ enum ph_retry {
 enum ph_goodbye {
   PH_BYE_DOWN,   /* `peerhold down` */
   PH_BYE_RESET,  /* `peerhold reset` */
-  PH_BYE_CONFIG, /* a reload removed or restarts the session */
-  PH_BYE_STOP    /* the keeper stops */
+  PH_BYE_CONFIG, /* a reload restarts the session (1.0: or has removed it) */
+  PH_BYE_STOP,   /* the keeper stops */
+  PH_BYE_REMOVED /* the session is no longer in the configuration, or was forgotten [1.1] */
 };
 enum ph_log { PH_LOG_ERROR, PH_LOG_WARN, PH_LOG_INFO, PH_LOG_DEBUG, PH_LOG_TRACE };
 
@@ -159,6 +162,7 @@ struct ph_open {
   uint32_t instances;   /* of this session, this one included; 0 in check() */
   const ph_config* config;     /* valid during the call: read what you need */
   const struct ph_blob* saved; /* NULL when new */
+  struct ph_addr source; /* as configured; family 0: not given, the kernel chooses [1.1] */
 };
 enum {
   PH_LINK_OUTGOING = 1, /* we dialled it */
@@ -185,6 +189,37 @@ struct ph_drain {
   uint32_t why;         /* enum ph_goodbye */
   const char* text;     /* the operator's --message, or "" */
   uint32_t deadline_ms; /* what is left then is ended */
+};
+/* Present values of the session, after each reload as well. [1.1] */
+enum ph_setting {
+  PH_SET_RETRY_MAX_MS,       /* retry.max */
+  PH_SET_RESET_AFTER_MS,     /* retry.reset_after */
+  PH_SET_CONNECT_TIMEOUT_MS, /* retry.connect_timeout */
+  PH_SET_BUFFER,             /* transport.buffer, bytes */
+  PH_SET_ESTABLISHED_AGO_MS  /* since this session was last established on this boot, also under a
+                                keeper before this one; 0 while it is.  -1: never, or nobody knows */
+};
+/* What report() says, for `peerhold status`. [1.1] */
+struct ph_report {
+  size_t struct_size; /* set by the host, which has zeroed the rest but the two -1 */
+  uint32_t degraded;  /* boolean: up, but not as it should be */
+  const char* text; /* why, a few words; NULL: none.  Valid until the next call into the instance */
+  int64_t hold_left_ms; /* until what is held for an absent app is let go; -1 nothing runs out */
+  int64_t held; /* how many routes (or the like) are held for it, shown as "N routes"; -1 none.
+                   A dynamic peer's session is not forgotten while this is above 0 */
+};
+enum ph_command_kind {
+  PH_CMD_HOLD,    /* `peerhold hold NAME --for`: once, hold for `ms` when the app leaves */
+  PH_CMD_RELEASE, /* `peerhold release NAME`: end a hold now */
+  PH_CMD_REFRESH  /* `peerhold reset --soft NAME`: both ways, without a flap */
+};
+/* An operator's word. [1.1] */
+struct ph_command {
+  size_t struct_size;
+  uint32_t what;     /* enum ph_command_kind; PH_ENOTSUP for one you do not know */
+  int64_t ms;        /* PH_CMD_HOLD: for how long */
+  char* reply;       /* "" at first; a text for the operator, of a refusal too, NUL-terminated */
+  size_t reply_size; /* its room, the NUL included; at least 256 */
 };
 enum { PH_DIAL_RETRY = 1 /* by session.retry until up or closed */ };
 enum {
@@ -252,6 +287,17 @@ struct ph_host {
   size_t (*opt_count)(const ph_config*, uint32_t option);
   const char* (*opt_item)(const ph_config*, uint32_t option, size_t i);       /* PH_LIST, as text */
   const ph_config* (*opt_table)(const ph_config*, uint32_t option, size_t i); /* PH_TABLE(S) */
+
+  /* ---- [1.1] */
+  /* Most bytes queued for that link, instead of transport.buffer (0: that again); kept over a
+   * reload, until the link ends.  It must be up. [loop] */
+  int (*buffer)(ph_instance*, ph_link, uint64_t bytes);
+  /* TCP_USER_TIMEOUT of PH_PEER or PH_RIVAL, for as long as the link lives, unless
+   * transport.user_timeout is configured; < 0: the default again. [loop] */
+  int (*user_timeout)(ph_instance*, ph_link, int64_t ms);
+  int64_t (*setting)(ph_instance*, enum ph_setting); /* -1: one that is not known here. [loop] */
+  /* As complain(), for what may be meant but is seldom wise: `check` passes. [check] */
+  void (*warn)(const ph_config*, uint32_t option, const char* text);
   /* new members go here */
 };
 #define PH_HOST_HAS(h, fn) \
@@ -330,6 +376,13 @@ struct ph_plugin {
   int (*pick)(const struct ph_host* host, const ph_config* const* sessions, size_t n,
               const uint8_t* data, size_t len, uint8_t reply[64], size_t* reply_len);
   uint32_t default_dscp; /* of the peer link when transport.dscp is not given; 0..63, 0 = unset */
+
+  /* ---- [1.1] */
+  /* Pulled when a status is asked for, as status() is.  An error: nothing to say. */
+  int (*report)(void* self, struct ph_report* out);
+  /* An operator's word.  PH_OK: done.  PH_ENOTSUP (NULL: always): there is no such thing here.  Any
+   * other ph_status: refused, `reply` says why. */
+  int (*command)(void* self, const struct ph_command*);
   /* new members go here */
 };
 #define PH_PLUGIN_INIT                                                              \

@@ -19,6 +19,7 @@
 #include <exception>
 #include <memory>
 #include <new>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -126,6 +127,18 @@ struct Glue {
     if constexpr (requires { &T::status; })
       p.status = [](void* s, char* buf, std::size_t cap) {
         return in<std::ptrdiff_t>(s, "status", [&](T& t) { return copy(t.status(), buf, cap); });
+      };
+    if constexpr (requires { &T::report; })
+      p.report = [](void* s, ph_report* out) {
+        return in<int>(s, "report", [&](T& t) { return t.report(*out); });
+      };
+    // int command(const ph_command&, std::string& reply): what is in `reply` goes to the operator
+    if constexpr (requires { &T::command; })
+      p.command = [](void* s, const ph_command* c) {
+        std::string reply;
+        const int answer = in<int>(s, "command", [&](T& t) { return t.command(*c, reply); });
+        if (c->reply_size > 0) c->reply[reply.copy(c->reply, c->reply_size - 1)] = '\0';
+        return answer;
       };
     // static int pick(Configs, Bytes, std::span<std::uint8_t, 64> reply, std::size_t& used)
     if constexpr (requires { &T::pick; })

@@ -71,6 +71,12 @@ Look plain() {
 TEST_CASE("the table: those not well first, a held one says until when") {
   const std::string table = status_table(status_of({well("a"), held("b"), waiting("c")}), plain());
   CHECK(has(table, "established (held: no app 3m12s, releases in 1m48s)"));
+  for (const char* more : {"", ": the app sent a Cease"}) {
+    SessionStatus routes = held("b");
+    routes.health_text = std::string(app_is_absent) + ", 1204 routes" + more;
+    CHECK(has(status_table(status_of({routes}), plain()),
+              "established (held: no app 3m12s, 1204 routes, releases in 1m48s)"));
+  }
   CHECK(has(table, "backoff (retry in 5s)"));
   CHECK(has(table, "edge/7"));
   CHECK(has(table, "connect-timeout: no answer"));

@@ -27,6 +27,15 @@ TEST_CASE("a request survives the way to text and back") {
   const auto link_back = parse_request(render(link));
   REQUIRE(link_back);
   CHECK(*link_back == link);
+  Request hold;
+  hold.verb = Verb::hold;
+  hold.name = "edge1";
+  hold.for_ms = 1800000;
+  const auto hold_back = parse_request(render(hold));
+  REQUIRE(hold_back);
+  CHECK(*hold_back == hold);
+  CHECK_FALSE(only_looks(Verb::hold));
+  CHECK_FALSE(only_looks(Verb::release));
   CHECK(render(Request{}) == "{\"command\":\"status\"}\n");
 }
 
@@ -43,6 +52,9 @@ TEST_CASE("what is no request is refused with the reason") {
   CHECK(text("{\"command\":7}").find("must be a string") != std::string::npos);
   CHECK(text("{\"command\":\"fly\"}").find("no command \"fly\"") != std::string::npos);
   CHECK(text("{\"command\":\"reset\",\"soft\":1}").find("true or false") != std::string::npos);
+  for (const char* bad : {"\"1\"", "0", "-1", "1.5", "2592000001", "1e30"})
+    CHECK(text("{\"command\":\"hold\",\"for_ms\":" + std::string(bad) + "}").find("whole number") !=
+          std::string::npos);
   CHECK(text("{\"command\":\"up\",\"nmae\":\"x\"}").find("no field \"nmae\"") != std::string::npos);
   CHECK(text("{\"command\":\"a\\u001b[2Jb\"}").find('\x1b') == std::string::npos);
   CHECK(text(std::string(max_request, '[')) != "accepted");

@@ -35,6 +35,11 @@ struct Throwing {
   std::string save() { return "state"; }
   std::string status() const { return "{}"; }
   static void check(const ph::Config&, const ph_open&) { throw 1; }
+  void report(ph_report& out) const { out.held = 5; }
+  int command(const ph_command& c, std::string& reply) {
+    reply = std::string(c.what == PH_CMD_HOLD ? 400 : 3, 'r');
+    return c.what == PH_CMD_HOLD ? PH_OK : PH_ENOTSUP;
+  }
   static int pick(ph::Configs, ph::Bytes data, std::span<std::uint8_t, 64> reply,
                   std::size_t& used) {
     if (data.empty()) throw 1;
@@ -61,7 +66,8 @@ ph_host host() {
 TEST_CASE("what a class does not have is NULL") {
   const bool any = least.check || least.on_up || least.on_eof || least.on_writable ||
                    least.on_down || least.on_timer || least.on_wake || least.reload ||
-                   least.drain || least.save || least.status || least.pick;
+                   least.drain || least.save || least.status || least.pick || least.report ||
+                   least.command;
   CHECK_FALSE(any);
   CHECK(least.struct_size == sizeof(ph_plugin));
   CHECK(least.abi_major == PH_ABI_MAJOR);
@@ -93,6 +99,35 @@ TEST_CASE("exceptions become a reason and a status") {
   CHECK(throwing.drain(self, &why) == PH_OK);
   CHECK(throwing.check(&h, &how) == PH_EINVAL);
   throwing.close(self);
+}
+
+TEST_CASE("a report is filled in, a reply is cut to its room") {
+  const auto h = host();
+  ph_instance me;
+  ph_open how{};
+  void* self = nullptr;
+  REQUIRE(throwing.open(&h, &me, &how, &self) == PH_OK);
+  ph_report out{};
+  CHECK(throwing.report(self, &out) == PH_OK);
+  CHECK(out.held == 5);
+  char room[256] = "";
+  const ph_command hold{sizeof(ph_command), PH_CMD_HOLD, 1000, room, sizeof room};
+  CHECK(throwing.command(self, &hold) == PH_OK);
+  CHECK(std::string(room) == std::string(255, 'r'));
+  const ph_command release{sizeof(ph_command), PH_CMD_RELEASE, 0, room, sizeof room};
+  CHECK(throwing.command(self, &release) == PH_ENOTSUP);
+  CHECK(std::string(room) == "rrr");
+  throwing.close(self);
+}
+
+TEST_CASE("an older host offers less") {
+  auto h = host();
+  h.struct_size = offsetof(ph_host, buffer);
+  ph_instance me;
+  const ph::Host older(&h, &me);
+  CHECK(older.buffer(PH_PEER, 1) == PH_ENOTSUP);
+  CHECK(older.user_timeout(PH_PEER, 1) == PH_ENOTSUP);
+  CHECK(older.setting(PH_SET_BUFFER) == -1);
 }
 
 TEST_CASE("text goes out by the rule of sizes; pick reaches the class") {

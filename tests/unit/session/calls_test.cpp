@@ -144,7 +144,7 @@ TEST_CASE("nothing follows on_down when the far end, the wire or the operator en
   with("peer-closed", [](OneSession& s) { s.peer.finish(); });
   with("peer-reset", [](OneSession& s) { s.peer.abort(); });
   with("admin", [](OneSession& s) { REQUIRE(s.keeper->down("s", "")); });
-  with("admin", [](OneSession& s) { REQUIRE(s.keeper->reset("s", "", ResetKind::hard)); });
+  with("admin", [](OneSession& s) { REQUIRE(s.keeper->reset("s", "")); });
 }
 
 TEST_CASE("what sends and links answer") {

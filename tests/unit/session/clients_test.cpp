@@ -64,7 +64,7 @@ TEST_CASE("a client that waits for a link is served when an operator wants it tr
   REQUIRE(s.is(SessionState::backoff));
   CHECK(s.status().attempts == 1);
   const FarListener far("127.0.0.2", s.port);
-  REQUIRE(s.keeper->reset("s", "", ResetKind::hard));
+  REQUIRE(s.keeper->reset("s", ""));
   FarEnd link;
   REQUIRE(s.until([&] { return far.accept(link); }));
   REQUIRE(s.until([&] { return link.read(), link.got == "patient"; }));

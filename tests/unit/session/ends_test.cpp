@@ -127,7 +127,7 @@ TEST_CASE("an exception that leaves a callback ends its link, and nobody else's"
     CHECK(s.status("t").established_count == 1);
     // A new instance is made for the next link.
     probe.on_data = {};
-    REQUIRE(s.keeper->reset("s", "", ResetKind::hard));
+    REQUIRE(s.keeper->reset("s", ""));
     REQUIRE(s.is(SessionState::established));
     CHECK(probe.count("open") == 2);
   }
@@ -151,7 +151,7 @@ TEST_CASE("want_peer(false) ends the link and stops dialling; want_peer(true) br
   // The app stays: what to do with it is the plugin's to say.
   CHECK(probe.count("down 1") == 0);
   // Neither an operator's reset nor a changed configuration brings it back.
-  REQUIRE(s.keeper->reset("s", "", ResetKind::hard));
+  REQUIRE(s.keeper->reset("s", ""));
   CHECK(s.reload(Stage::session(probe, s.lines, "live = \"x\"")).ok);
   s.turn();
   CHECK_FALSE(s.far.accept(next));
@@ -218,7 +218,7 @@ TEST_CASE("drain says goodbye: why, with how much time; the link ends when the p
   REQUIRE(s.keeper->up("s"));
   REQUIRE(s.until([&] { return s.far.accept(s.peer); }));
   REQUIRE(s.until([&] { return probe.count("up 0") == 2; }));
-  REQUIRE(s.keeper->reset("s", "", ResetKind::hard));
+  REQUIRE(s.keeper->reset("s", ""));
   REQUIRE(s.until([&] { return probe.count("drain reset") == 1; }));
   REQUIRE(s.until([&] { return probe.count("up 0") == 3; }));
   CHECK(s.reload({}).ok);

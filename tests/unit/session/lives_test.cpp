@@ -71,7 +71,7 @@ TEST_CASE("a claim that fails again when it is tried at once is tried again late
   s.start(Stage::session(probe, "mode = \"passive\"\npeer = \"127.0.0.2\"\nsource = \"" +
                                     at.to_string() + "\"\nlink = \"persistent\""));
   REQUIRE(s.is(SessionState::backoff));
-  REQUIRE(s.keeper->reset("s", "", ResetKind::hard));
+  REQUIRE(s.keeper->reset("s", ""));
   CHECK(s.status().retry_in);
   thief.reset();
   CHECK(s.is(SessionState::listening));

@@ -238,6 +238,39 @@ TEST_CASE("passive, per-client") {
   });
 }
 
+TEST_CASE("a plugin that settles collisions: our attempt goes on beside the peer's link") {
+  const PeerSide dialing{.mode = both,
+                         .plugin_settles = true,
+                         .state = S::connecting,
+                         .claimed = true,
+                         .dialing = true};
+  PeerSide beside = dialing;
+  beside.state = S::opening;
+  beside.links = 1;
+  PeerSide opening = beside;
+  opening.dialing = false;
+  PeerSide up = opening;
+  up.state = S::established;
+  up.established = true;
+  PeerSide cooling = dialing;
+  cooling.state = S::backoff;
+  cooling.dialing = false;
+  cooling.cooling = true;
+  check({
+      {dialing, E::accepted, beside, act_none},
+      {beside, E::dialed_rival, opening, act_none},
+      {beside, E::dial_failed, opening, act_none},
+      // The attempt is all that is left: it goes on, and no retry waits beside it.
+      {beside, E::link_lost, dialing, act_none},
+      {dialing, E::dial_failed, cooling, act_arm_retry},
+      // An established link needs no second one.
+      {beside, E::up, up, act_cancel_dial},
+      {up, E::replaced, opening, act_none},
+      {opening, E::kick, opening, act_none},
+      {opening, E::retry_due, opening, act_none},
+  });
+}
+
 TEST_CASE("a stopped session only starts") {
   for (const Mode mode : {active, passive, both}) {
     for (const bool per_client : {false, true}) {
@@ -287,7 +320,7 @@ std::string wrong(const PeerSide& before, E event, const PeerSide& after, std::u
   if (before.cooling && !after.cooling && !has(act_cancel_retry) && event != E::retry_due)
     return "a retry is forgotten and goes on";
   if (before.dialing && !after.dialing && !has(act_cancel_dial) && event != E::dialed &&
-      event != E::dial_failed)
+      event != E::dialed_rival && event != E::dial_failed)
     return "an attempt is forgotten and goes on";
   if (after.dialing && after.cooling) return "dials and waits to dial";
   if (after.links > before.links + 1 || after.links + 1 < before.links) return "links jump";
@@ -315,7 +348,9 @@ TEST_CASE("random walks") {
   std::uint64_t dials = 0, links = 0, claims = 0;
   for (int walk = 0; walk < 4000; ++walk) {
     const bool per_client = draw(2) == 0;
-    PeerSide side{.mode = static_cast<Mode>(draw(per_client ? 2 : 3)), .per_client = per_client};
+    PeerSide side{.mode = static_cast<Mode>(draw(per_client ? 2 : 3)),
+                  .per_client = per_client,
+                  .plugin_settles = !per_client && draw(2) == 0};
     std::string path;
     bool owed_claim = false;  // the session answers a claim before anything else happens
     for (int i = 0; i < 60; ++i) {
@@ -324,7 +359,12 @@ TEST_CASE("random walks") {
       if (owed_claim) {
         may = {E::claim_ok, E::claim_failed};
       } else {
-        if (side.dialing) may.insert(may.end(), 4, E::dialed), may.push_back(E::dial_failed);
+        if (side.dialing) {
+          const bool beside = !per_client && side.links > 0;
+          may.insert(may.end(), 4, beside ? E::dialed_rival : E::dialed);
+          may.push_back(E::dial_failed);
+        }
+        if (side.established && !per_client) may.push_back(E::replaced);
         if (side.links > 0) may.insert(may.end(), 2, E::link_lost), may.push_back(E::up);
         if (side.cooling) may.insert(may.end(), 3, E::retry_due);
         // Of a link that is there the session makes no second one (it settles the two itself).

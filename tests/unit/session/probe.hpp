@@ -45,6 +45,9 @@ struct ProbeInstance {
   int want_peer(bool);
   int info(ph_link, ph_link_info&);
   int timer(std::uint32_t id, std::int64_t ms);
+  int buffer(ph_link, std::uint64_t bytes);
+  int user_timeout(ph_link, std::int64_t ms);
+  std::int64_t setting(ph_setting);
   void wake() const { host->wake(me); }  // any thread
 };
 
@@ -59,6 +62,8 @@ struct Probe {
   std::function<void(ProbeInstance&)> on_wake;
   std::function<int(ProbeInstance&, const ph_config*)> on_reload;
   std::function<int(ProbeInstance&, const ph_drain&)> on_drain;
+  std::function<int(ProbeInstance&, ph_report&)> on_report;          // not written down
+  std::function<int(ProbeInstance&, const ph_command&)> on_command;  // probe_says
 
   // Back to doing nothing: what the above refer to may be gone.
   void rest() {
@@ -71,6 +76,8 @@ struct Probe {
     on_wake = {};
     on_reload = {};
     on_drain = {};
+    on_report = {};
+    on_command = {};
   }
 
   // What was seen: "open", "up 0", "data 0 hello", "eof 0", "down 0 peer-closed", "timer 3", …
@@ -170,4 +177,13 @@ inline int ProbeInstance::info(ph_link link, ph_link_info& out) {
 }
 inline int ProbeInstance::timer(std::uint32_t id, std::int64_t ms) {
   return probe.host([&] { return host->timer(me, id, ms); });
+}
+inline int ProbeInstance::buffer(ph_link link, std::uint64_t bytes) {
+  return probe.host([&] { return host->buffer(me, link, bytes); });
+}
+inline int ProbeInstance::user_timeout(ph_link link, std::int64_t ms) {
+  return probe.host([&] { return host->user_timeout(me, link, ms); });
+}
+inline std::int64_t ProbeInstance::setting(ph_setting which) {
+  return probe.host([&] { return host->setting(me, which); });
 }

@@ -130,6 +130,18 @@ int drain(void* self, const ph_drain* why) {
 }
 #endif
 
+#ifdef PROBE_SAYS
+int report(void* self, ph_report* out) {
+  return of(self).probe.on_report ? of(self).probe.on_report(of(self), *out) : int{PH_OK};
+}
+
+int command(void* self, const ph_command* how) {
+  static constexpr const char* words[] = {"hold", "release", "refresh"};
+  const Call call(self, std::string(words[how->what]) + " " + std::to_string(how->ms));
+  return of(self).probe.on_command ? of(self).probe.on_command(of(self), *how) : int{PH_OK};
+}
+#endif
+
 #ifdef PROBE_PICKS
 // "0…", "1…": that session; needs four bytes. Anything else is refused with "no".
 int pick(const ph_host*, const ph_config* const*, std::size_t n, const std::uint8_t* data,
@@ -171,5 +183,9 @@ constinit const ph_plugin peerhold_plugin_1 = {
     .on_wake = on_wake,
 #ifdef PROBE_PICKS
     .pick = pick,
+#endif
+#ifdef PROBE_SAYS
+    .report = report,
+    .command = command,
 #endif
 };

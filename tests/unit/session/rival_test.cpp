@@ -107,6 +107,55 @@ TEST_CASE("the peer link dies while a rival is there: promoted without a backoff
   CHECK(s.status().attempts == 1);
 }
 
+TEST_CASE(
+    "an established link is left for its rival: opening again, until that one is established") {
+  for (const bool by_plugin : {true, false}) {
+    CAPTURE(by_plugin);
+    Probe probe;
+    Both s(probe);
+    ProbeInstance& i = probe.one();
+    i.established();
+    CHECK(s.status().established_count == 1);
+    const FarEnd second = s.from_peer();
+    REQUIRE(s.until([&] { return probe.count("up rival") == 1; }));
+    CHECK(s.status().state == SessionState::established);
+    if (by_plugin) {
+      CHECK(i.close(PH_PEER, false) == PH_OK);
+      i.established();  // of the peer link alone, and that one is going: nothing
+    } else {
+      s.dialled.abort();
+    }
+    REQUIRE(s.until([&] { return probe.count("up 0 promoted") == 1; }));
+    CHECK(s.status().state == SessionState::opening);
+    CHECK(s.status().links == 1);
+    CHECK(s.status().established_count == 1);
+    REQUIRE(s.status().last_down);
+    CHECK(s.status().last_down->cause == (by_plugin ? Cause::admin : Cause::peer_reset));
+    CHECK(i.setting(PH_SET_ESTABLISHED_AGO_MS) >= 0);
+    i.established();
+    CHECK(s.status().state == SessionState::established);
+    CHECK(s.status().established_count == 2);
+    CHECK(i.setting(PH_SET_ESTABLISHED_AGO_MS) == 0);
+    FarEnd none;
+    CHECK_FALSE(s.far.accept(none));
+  }
+}
+
+TEST_CASE("established() inside on_up is of the promoted link") {
+  Probe probe;
+  Both s(probe);
+  probe.on_up = [](ProbeInstance& i, ph_link link, const ph_link_info& info) {
+    if (link == PH_PEER && (info.flags & PH_LINK_PROMOTED) != 0) i.established();
+    return int{PH_OK};
+  };
+  const FarEnd second = s.from_peer();
+  REQUIRE(s.until([&] { return probe.count("up rival") == 1; }));
+  CHECK(probe.one().close(PH_PEER, false) == PH_OK);
+  REQUIRE(s.is(SessionState::established));
+  CHECK(probe.count("up 0 promoted") == 1);
+  CHECK(s.status().established_count == 1);
+}
+
 TEST_CASE("neither of two links is left after down, want_peer(false), or the keeper's end") {
   for (const int how : {0, 1}) {
     CAPTURE(how);
@@ -151,6 +200,56 @@ TEST_CASE("our own attempt goes on beside the peer's link, and ends with the ses
     REQUIRE(s.until([&] { return probe.count("down 0") == 1; }));
     CHECK(syns() == 0);
   }
+}
+
+// The peer's port does not answer yet when its own link comes: ours is a rival, or is given up.
+TEST_CASE("our attempt connects beside the peer's link, unless that is established before") {
+  for (const bool established : {false, true}) {
+    CAPTURE(established);
+    Probe probe;
+    Stage s({&probe});
+    const FarListener far("127.0.0.2");
+    REQUIRE(tcp_auth::set_key(far.fd.get(), prefix("127.0.0.1/32"), key_of("Michelle-1")));
+    const Endpoint at = endpoint("127.0.0.1:" + std::to_string(fresh_port()));
+    s.start(Stage::session(probe,
+                           "mode = \"both\"\npeer = \"" + far.at.to_string() + "\"\nsource = \"" +
+                               at.to_string() + "\"\nlink = \"persistent\"",
+                           {}, "probe_collision"));
+    FarEnd peer = connected(at, "127.0.0.2");
+    REQUIRE(s.until([&] { return probe.count("up 0") == 1; }));
+    if (established) {
+      probe.one().established();
+      CHECK(syns() == 0);
+      CHECK(s.status().state == SessionState::established);
+      continue;
+    }
+    REQUIRE(tcp_auth::remove_key(far.fd.get(), prefix("127.0.0.1/32")));
+    FarEnd ours;
+    REQUIRE(s.until([&] { return far.accept(ours); }));  // the SYN is sent again
+    REQUIRE(s.until([&] { return probe.count("up rival") == 1; }));
+    CHECK(s.status().links == 1);
+    probe.one().established();
+    CHECK(s.status().state == SessionState::established);
+  }
+}
+
+TEST_CASE("the peer's link goes while our attempt is under way: that goes on") {
+  Probe probe;
+  Stage s({&probe});
+  const FarListener far("127.0.0.2");
+  REQUIRE(tcp_auth::set_key(far.fd.get(), prefix("127.0.0.1/32"), key_of("Michelle-1")));
+  const Endpoint at = endpoint("127.0.0.1:" + std::to_string(fresh_port()));
+  s.start(Stage::session(probe,
+                         "mode = \"both\"\npeer = \"" + far.at.to_string() + "\"\nsource = \"" +
+                             at.to_string() + "\"\nlink = \"persistent\"",
+                         {}, "probe_collision"));
+  FarEnd peer = connected(at, "127.0.0.2");
+  REQUIRE(s.until([&] { return probe.count("up 0") == 1; }));
+  peer.abort();
+  REQUIRE(s.until([&] { return probe.count("down 0") == 1; }));
+  CHECK(s.status().state == SessionState::connecting);
+  CHECK(s.status().attempts == 1);
+  CHECK(syns() == 1);
 }
 
 TEST_CASE("other plugins see one link: a newer one from the peer replaces the old") {

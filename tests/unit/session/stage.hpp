@@ -93,6 +93,8 @@ class Stage {
   Log log{null.get()};
   std::vector<Probe*> probes;  // looked at for breaches at the end
   std::unique_ptr<Keeper> keeper;
+  std::string marks;  // the runtime directory; none: nothing is written down
+  Milliseconds forget_after{0};
 
   explicit Stage(std::vector<Probe*> of) : probes(std::move(of)) {}
   Stage(const Stage&) = delete;
@@ -120,12 +122,14 @@ class Stage {
     settings.config_text = "[keeper]\ndrain_timeout = \"100ms\"\n" + text;
     const char* plugins = std::getenv("PLUGINS");
     settings.plugin_dirs = {plugins != nullptr ? plugins : "."};
+    settings.forget_children_after = forget_after;
     std::vector<Diagnostic> diagnostics;
     keeper = Keeper::create(loop, std::move(settings), log, diagnostics);
     if (!keeper) {
       for (const Diagnostic& d : diagnostics) MESSAGE(d.at.line << ": " << d.text);
     }
     REQUIRE(keeper);
+    if (!marks.empty()) keeper->keep_marks_in(marks);
     keeper->start();
   }
   ReloadOutcome reload(const std::string& text) {
