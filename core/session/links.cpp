@@ -317,8 +317,7 @@ Result<void> Session::apply_options(int fd) {
 void Session::key_link(const Link& link) {
   const Key* now = key();
   if (now == nullptr) return;
-  const Result<void> done =
-      tcp_auth::set_key(link.fd(), Prefix::host(link.remote().address), *now);
+  const Result<void> done = tcp_auth::set_key(link.fd(), Prefix::host(link.remote().address), *now);
   if (!done) note_failure(done.error().cause, done.error().text, false);
 }
 
