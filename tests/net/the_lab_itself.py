@@ -26,7 +26,7 @@ with Lab("near", "far", "other") as lab:
 
     def strike(sock, flags, data=b"", key=None):
         talk(sock)
-        tap.forge(sock.getsockname()[:2] + sock.getpeername()[:2], flags, data).send(other, key)
+        tap.strike(sock.getsockname()[:2] + sock.getpeername()[:2], flags, data, key, by=other)
 
     unsigned = dial(near, far.at(81))
     strike(unsigned, RST)
