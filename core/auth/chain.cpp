@@ -21,6 +21,8 @@ namespace peerhold {
 
 namespace {
 
+using Readers = SecretPolicy::Readers;
+
 constexpr std::size_t largest_file = 4096;  // far more than 80 bytes in any encoding
 
 std::string in_quotes(std::string_view text) {
@@ -43,9 +45,10 @@ bool is_below(const std::string& path, const std::string& directory) {
 
 // Who else can read it, with the remedy; nothing when nobody can.
 std::optional<Error> readable_by_others(const std::string& what, const std::string& path,
-                                        const struct stat& st) {
-  const bool others = (st.st_mode & S_IROTH) != 0;
-  const bool group = (st.st_mode & S_IRGRP) != 0 && st.st_gid != 0 && st.st_gid != ::getegid();
+                                        const struct stat& st, Readers readers) {
+  const bool others = readers != Readers::all && (st.st_mode & S_IROTH) != 0;
+  const bool group = readers == Readers::own_group && (st.st_mode & S_IRGRP) != 0 &&
+                     st.st_gid != 0 && st.st_gid != ::getegid();
   if (!others && !group) return std::nullopt;
   char mode[8];
   std::snprintf(mode, sizeof mode, "%04o", static_cast<unsigned>(st.st_mode & 07777));
@@ -71,7 +74,7 @@ std::optional<Error> readable_by_others(const std::string& what, const std::stri
 }
 
 // Opened once, so that what was checked is what is read.
-Result<SecretText> read_secret(const std::string& what, const std::string& path, bool check_mode) {
+Result<SecretText> read_secret(const std::string& what, const std::string& path, Readers readers) {
   // O_NONBLOCK: a fifo must not hold us before it can be refused.
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (!fd) return error_from_errno(errno, "cannot open " + what, Cause::resource);
@@ -81,8 +84,7 @@ Result<SecretText> read_secret(const std::string& what, const std::string& path,
   if (!S_ISREG(st.st_mode))
     return Error{what + " is " + kind_of(st.st_mode) +
                  "; a secret is read from a regular file only"};
-  if (check_mode)
-    if (auto error = readable_by_others(what, path, st)) return std::move(*error);
+  if (auto error = readable_by_others(what, path, st, readers)) return std::move(*error);
 
   std::array<unsigned char, largest_file + 1> buffer;
   std::size_t size = 0;
@@ -119,7 +121,7 @@ Result<SecretText> read_credential(const std::string& name, const SecretPolicy& 
             ": $CREDENTIALS_DIRECTORY is not set, so no credentials were given to this process; "
             "start it by a systemd unit with LoadCredential=, or use secret_file",
         EACCES, Cause::resource};
-  auto result = read_secret(what, policy.credentials_directory + '/' + name, false);
+  auto result = read_secret(what, policy.credentials_directory + '/' + name, Readers::all);
   if (!result && result.error().code == ENOENT)
     result.error().text += "; does the unit have LoadCredential= or SetCredential= for it?";
   return result;
@@ -164,9 +166,9 @@ struct ChainLoader {
       secret = ref.inline_secret->clone();
     } else {
       const bool file = ref.kind == SecretRef::Kind::file;
-      const bool check_mode =
-          policy.private_files && !is_below(ref.name, policy.credentials_directory);
-      auto read = file ? read_secret("secret file " + in_quotes(ref.name), ref.name, check_mode)
+      const bool given = is_below(ref.name, policy.credentials_directory);
+      auto read = file ? read_secret("secret file " + in_quotes(ref.name), ref.name,
+                                     given ? Readers::all : policy.readers)
                        : read_credential(ref.name, policy);
       if (!read) {
         // Not being the keeper is forgiven; a file that is absent or open to the world is wrong

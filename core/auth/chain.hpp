@@ -41,7 +41,9 @@ class KeyChain {
 };
 
 struct SecretPolicy {
-  bool private_files = true;          // [keeper] secret_file_mode
+  // Who may be able to read a secret file without its being refused: root and the keeper's own
+  // group; any group but not others; everybody ([keeper] secret_file_mode = "any").
+  enum class Readers : std::uint8_t { own_group, any_group, all } readers = Readers::own_group;
   std::string credentials_directory;  // $CREDENTIALS_DIRECTORY, or empty
   bool skip_unreadable = false;       // `check --no-secrets`
 };

@@ -51,7 +51,7 @@ Result<KeyChain> key_of(const std::string& file) {
   config.keys.push_back(key);
   std::vector<Diagnostic> complaints;
   SecretPolicy policy;
-  policy.private_files = false;
+  policy.readers = SecretPolicy::Readers::any_group;
   auto chain = load_chain(config, policy, std::chrono::system_clock::now(), complaints);
   std::string errors;
   const std::string_view made_up = "keychain \"probe\": key 1: ";

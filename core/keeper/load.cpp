@@ -24,7 +24,7 @@ Everything load_everything(const KeeperSettings& settings, Plugins& plugins, boo
   all.diagnostics = std::move(loaded.diagnostics);
 
   SecretPolicy policy;
-  policy.private_files = all.config.keeper.secret_file_private;
+  if (!all.config.keeper.secret_file_private) policy.readers = SecretPolicy::Readers::all;
   if (const char* directory = std::getenv("CREDENTIALS_DIRECTORY")) {
     policy.credentials_directory = directory;
   }

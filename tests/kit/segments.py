@@ -148,6 +148,17 @@ class Tap:
         wait_for(quiet, deadline, f"all of {flow} acknowledged on the tap")
         return Segment(*flow, self.last[flow].next_seq, self.last[back].next_seq, flags, data)
 
+    def strike(self, flow, flags, data=b"", key=None, by=None):
+        """Forges such a segment on the wire of the host `by`, and returns when it has come by here."""
+        segment = self.forge(flow, flags, data)
+
+        def seen():
+            return sum((s.flow, s.seq, s.flags, s.data, s.option(MD5_OPTION) is None) ==
+                       (flow, segment.seq, flags, data, key is None) for s in list(self.segments))
+        before = seen()
+        segment.send(by, key)
+        wait_for(lambda: seen() > before, 10, "the forged segment on the wire")
+
     def flows_to(self, port):
         """Flows towards this port, the newest last."""
         return list(dict.fromkeys(s.flow for s in list(self.segments) if s.target_port == port))

@@ -13,7 +13,7 @@ with Lab("near", "far") as lab:
     wait_for(lambda: listening.status("link")["state"] != "established", 10, "the peer has heard")
     same(listening.status("link")["last_down"]["code"], "peer-closed", "why, at the peer")
     keeper.reload()
-    keeper.reload(keeper.text.replace("1s", "2s"))
+    keeper.reload(keeper.text.replace('"1s"', '"2s"'))
     holds_for(lambda: keeper.status("link")["state"] == "down", 1, "down")
     same(keeper.cli("down", "link").returncode, 0, "down twice")
     keeper.cli("up", "link")

@@ -26,7 +26,7 @@ with Lab("near", "far", "other") as lab:
 
     def strike(sock, flags, data=b"", key=None):
         talk(sock)
-        tap.forge(sock.getsockname()[:2] + sock.getpeername()[:2], flags, data).send(other, key)
+        tap.strike(sock.getsockname()[:2] + sock.getpeername()[:2], flags, data, key, by=other)
 
     unsigned = dial(near, far.at(81))
     strike(unsigned, RST)
@@ -35,8 +35,8 @@ with Lab("near", "far", "other") as lab:
     strike(link, RST, key=b"wrong")
     strike(link, PSH | ACK, b"EVIL")
     talk(link)
-    require(tap.last[link.getsockname()[:2] + link.getpeername()[:2]].signed_with(SECRET.encode()),
-            "the tap cannot verify")
+    flow = link.getsockname()[:2] + link.getpeername()[:2]
+    wait_for(lambda: tap.last[flow].signed_with(SECRET.encode()), 10, "a segment that the tap can verify")
     strike(link, RST, key=SECRET.encode())
     refused(lambda: talk(link), ConnectionError, AssertionError, TimeoutError)
 

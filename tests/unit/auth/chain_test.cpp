@@ -210,7 +210,10 @@ TEST_CASE("a file that others can read is refused with the mode and the remedy")
   CHECK_FALSE(o.chain);
   CHECK(o.has(Diagnostic::error, "has mode 0604"));
   CHECK(o.has(Diagnostic::error, "chmod o-rwx " + path));
-  CHECK(load({key(1, SecretRef::Kind::file, path)}, {.private_files = false}).chain);
+  CHECK_FALSE(
+      load({key(1, SecretRef::Kind::file, path)}, {.readers = SecretPolicy::Readers::any_group})
+          .chain);
+  CHECK(load({key(1, SecretRef::Kind::file, path)}, {.readers = SecretPolicy::Readers::all}).chain);
   REQUIRE(::chmod(path.c_str(), 0640) == 0);
   CHECK(load({key(1, SecretRef::Kind::file, path)}).chain);  // the keeper's own group
 }
@@ -223,6 +226,8 @@ TEST_CASE("a group that is neither root's nor the keeper's own is others") {
   const auto refused = load({key(1, SecretRef::Kind::file, path)});
   CHECK_FALSE(refused.chain);
   CHECK(refused.has(Diagnostic::error, "mode 0640 and group 4242"));
+  CHECK(load({key(1, SecretRef::Kind::file, path)}, {.readers = SecretPolicy::Readers::any_group})
+            .chain);
   CHECK(refused.has(Diagnostic::error, "chmod g-rwx " + path));
   const gid_t own = ::getegid();
   REQUIRE(::setegid(4242) == 0);

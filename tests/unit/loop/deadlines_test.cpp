@@ -17,9 +17,9 @@ TEST_CASE("deadlines pass in the order of time, each once, and leave the loop id
   Loop loop;
   std::vector<std::uint32_t> passed;
   Deadlines deadlines(loop, [&](std::uint32_t id) { passed.push_back(id); });
-  deadlines.set(1, 6ms);
-  deadlines.set(2, 2ms);
-  deadlines.set(3, 4ms);
+  deadlines.set(1, 300ms);
+  deadlines.set(2, 100ms);
+  deadlines.set(3, 200ms);
   deadlines.set(4, 0ms);
   CHECK(deadlines.is_set(1));
   CHECK_FALSE(deadlines.is_set(5));
@@ -35,7 +35,7 @@ TEST_CASE("setting replaces, clearing forgets") {
   deadlines.set(1, 1ms);
   deadlines.set(2, 2ms);
   deadlines.set(3, 1ms);
-  deadlines.set(1, 20ms);  // later than the timer stands: re-armed when it fires
+  deadlines.set(1, 300ms);  // later than the timer stands: re-armed when it fires
   deadlines.clear(3);
   deadlines.clear(9);
   loop.run();
