@@ -107,6 +107,14 @@ Speaker::Took Speaker::app_update(Connection& c, const Message& message, Batch& 
     return Took::over;
   }
   const Update& update = std::get<Update>(parsed);
+  if (update.overrun) {
+    // RFC 7606 §4 would have it treated as a withdrawal; a router from before it resets the session,
+    // and whose mistake it is can be told here.
+    ++malformed_from_app_;
+    batch.clear();
+    broke(c, Event::update_error, {code::update, 1, {}});
+    return Took::over;
+  }
   if (const auto complete = update.end_of_rib()) {
     // Those before it first: it may be what lets the stale ones go.
     if (!pass_to_peer(batch)) return Took::later;
