@@ -108,6 +108,20 @@ std::string timed_failure(const Json& failure) {
   return failure.is_object() ? shown(failure, "at") + "  " + failure_of(failure) : "none";
 }
 
+// A plugin's own value for people: "as 64512, state Established, messages (in 3, out 4)".
+std::string in_words(const Json& value) {
+  if (value.is_string()) return escape_control(value.get<std::string>());
+  if (!value.is_structured())
+    return escape_control(value.dump(-1, ' ', false, Json::error_handler_t::replace));
+  std::string out;
+  for (const auto& [name, inner] : value.items()) {
+    if (!out.empty()) out += ", ";
+    if (value.is_object()) out += escape_control(name) + ' ';
+    out += inner.is_structured() ? '(' + in_words(inner) + ')' : in_words(inner);
+  }
+  return out.empty() ? "none" : out;
+}
+
 std::string count(double n, const char* what) {
   const auto whole = static_cast<long long>(n);
   return std::to_string(whole) + " " + what + (whole == 1 ? "" : "s");
@@ -188,10 +202,7 @@ std::string status_full(const std::string& status_json, const Look& look) {
     for (std::size_t i = 1; i < recent.size(); ++i) row("", timed_failure(recent[i]));
   }
   for (const auto& [name, value] : field(s, "plugin_status").items())
-    row(escape_control(name),
-        escape_control(value.is_string()
-                           ? value.get<std::string>()
-                           : value.dump(-1, ' ', false, Json::error_handler_t::replace)));
+    row(escape_control(name), in_words(value));
   return out;
 }
 

@@ -1,7 +1,8 @@
-// golden [--update] DIR: loads DIR/good/*.toml, which must be taken, and DIR/bad/*.toml, which must
+// golden [--update] DIR PLUGIN.so…: loads DIR/good/*.toml, which must be taken, and DIR/bad/*.toml, which must
 // not, and compares what is said with NAME.expected beside each; what a good file prints must load
 // as the same again, and is compared with NAME.printed where there is one. --update writes the
-// .expected and .printed files: read the difference before you commit it.
+// .expected and .printed files: read the difference before you commit it. What is shipped is loaded
+// with the real plugins.
 #include <glob.h>
 #include <unistd.h>
 
@@ -9,14 +10,19 @@
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <map>
+#include <memory>
 #include <sstream>
 
 #include "config/config.hpp"
+#include "plugin/library.hpp"
 #include "plugins.hpp"
 
 using namespace peerhold;
 
 namespace {
+
+using Libraries = std::map<std::string, std::unique_ptr<Library>>;
 
 bool update = false;
 int failures = 0, passes = 0;
@@ -115,8 +121,15 @@ void bad(const std::string& file) {
 }
 
 // What is installed or shown as an example is taken without a word.
-void shipped(const std::string& file) {
-  const Loaded loaded = load_config(request(file));
+void shipped(const std::string& file, const Libraries& libraries) {
+  LoadRequest with_plugins;
+  with_plugins.path = file;
+  with_plugins.plugin = [&](const std::string& name, const KeeperConfig&) {
+    const auto found = libraries.find(name);
+    if (found != libraries.end()) return Result<const PluginFacts*>(&found->second->facts());
+    return Result<const PluginFacts*>(Error{"is not among those given", 0});
+  };
+  const Loaded loaded = load_config(with_plugins);
   if (!loaded.diagnostics.empty()) return fail(file, "is not taken as it stands\n" + said(loaded));
   ++passes;
 }
@@ -146,22 +159,38 @@ void shows_every_option(const std::string& file, const Schema& schema) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  update = argc == 3 && std::string(argv[1]) == "--update";
-  if (argc != 2 && !update) {
-    std::cerr << "usage: golden [--update] DIR\n";
+  std::vector<std::string> words(argv + 1, argv + argc);
+  update = !words.empty() && words.front() == "--update";
+  if (update) words.erase(words.begin());
+  if (words.size() < 2) {
+    std::cerr << "usage: golden [--update] DIR PLUGIN.so...\n";
     return 2;
   }
-  if (chdir(argv[argc - 1]) != 0) {
-    std::perror(argv[argc - 1]);
+  Libraries libraries;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    auto library = Library::load(words[i]);
+    if (!library) {
+      std::cerr << library.error().text << '\n';
+      return 2;
+    }
+    libraries[(*library)->name()] = *std::move(library);
+  }
+  if (chdir(words.front().c_str()) != 0) {
+    std::perror(words.front().c_str());
     return 2;
   }
   for (const std::string& file : files("good/*.toml")) good(file);
   for (const std::string& file : files("bad/*.toml")) bad(file);
-  shipped("../../etc/peerhold.toml");
-  for (const std::string& file : files("../../etc/examples/*.toml")) shipped(file);
+  shipped("../../etc/peerhold.toml", libraries);
+  for (const std::string& file : files("../../etc/examples/*.toml")) shipped(file, libraries);
+  for (const std::string& file : files("../../etc/examples/*/*.toml")) {
+    if (file.ends_with("peerhold.toml")) shipped(file, libraries);
+  }
   for (const Schema* schema :
        {&keeper_schema(), &session_schema(), &keychain_schema(), &listen_schema()})
     shows_every_option("../../etc/peerhold.toml", *schema);
+  for (const auto& [name, library] : libraries)
+    shows_every_option("../../etc/peerhold.toml", library->facts().schema);
   std::cout << passes << " passed, " << failures << " failed\n";
   return failures || !passes;
 }
