@@ -218,6 +218,8 @@ void Library::check(const SessionConfig& session, std::vector<Diagnostic>& out) 
                                                          : session.app_mode == AppMode::listen;
   how.config = config.get();
   how.source = to_abi(session.source);
+  const std::string app = session.app ? session.app->to_string() : std::string();
+  how.app = session.app ? app.c_str() : nullptr;
   const auto before =
       std::ranges::count(out, Diagnostic::error, [](const Diagnostic& d) { return d.severity; });
   int answer = PH_OK;
@@ -225,9 +227,9 @@ void Library::check(const SessionConfig& session, std::vector<Diagnostic>& out) 
   if (!threw.empty()) {
     out.push_back({Diagnostic::error, session.at,
                    complaints.where + ": the plugin's check() let an exception out: " + threw});
-  } else if (answer != PH_OK &&
-             std::ranges::count(out, Diagnostic::error,
-                                [](const Diagnostic& d) { return d.severity; }) == before) {
+  } else if (answer != PH_OK && std::ranges::count(out, Diagnostic::error, [](const Diagnostic& d) {
+                                  return d.severity;
+                                }) == before) {
     out.push_back({Diagnostic::error, session.at,
                    complaints.where + ": the plugin refuses these options and does not say why (" +
                        std::to_string(answer) + ")"});

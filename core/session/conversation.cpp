@@ -70,6 +70,8 @@ Result<void> Conversation::open(std::uint32_t instances) {
   what.instances = instances;
   what.config = session_.plugin_config();
   what.source = to_abi(config.source);
+  const std::string app = config.app ? config.app->to_string() : std::string();
+  what.app = config.app ? app.c_str() : nullptr;
   if (session_.library().plugin().on_wake != nullptr) {
     wake_ = std::make_unique<Wake>(session_.around().loop, [this] {
       if (!broken_) instance_.on_wake();

@@ -28,9 +28,7 @@ void Speaker::app_up(ph_link link, const ph_link_info&) {
       return turn_away(link, {code::cease, cease::collision, {}});
     }
     // One that has gone without a word must not keep its successor out.
-    const ph_link old = app_->link;
     end(*app_, {PH_ADMIN, PH_RETRY_NORMAL, "was replaced by a new connection after a silence"});
-    host_.close(old, true);
   } else if (waiting_app_ != 0) {
     host_.close(std::exchange(waiting_app_, 0), true);
   }
@@ -56,7 +54,7 @@ void Speaker::admit_app() {
   c.link = std::exchange(waiting_app_, 0);
   c.last_input = now();
   c.ours = open_for_app(*peer_->theirs, peer_->agreed, options_.app_hold_time_s);
-  host_.buffer(c.link, options_.app_backlog + goodbye_room);
+  host_.buffer(c.link, options_.app_backlog);
   begin(c, false, Ms{options_.app_hold_time_s} * 1000);
   if (app_) host_.read_pause(c.link, false);  // what it has said already
 }
@@ -97,12 +95,11 @@ void Speaker::app_established() {
 // ---- what it says
 // -----------------------------------------------------------------------------------
 
-Speaker::Took Speaker::app_update(Connection& c, const Message& message, Batch& batch,
-                                  std::size_t used) {
+Speaker::Took Speaker::app_update(Connection& c, const Message& message, Batch& batch) {
   const auto parsed = parse_update(message.body());
   if (const auto* wrong = std::get_if<Notification>(&parsed)) {
+    if (!pass_to_peer(batch)) return Took::later;  // those before it were good
     ++malformed_from_app_;
-    batch.clear();
     broke(c, Event::update_error, *wrong);
     return Took::over;
   }
@@ -110,8 +107,8 @@ Speaker::Took Speaker::app_update(Connection& c, const Message& message, Batch& 
   if (update.overrun) {
     // RFC 7606 §4 would have it treated as a withdrawal; a router from before it resets the session,
     // and whose mistake it is can be told here.
+    if (!pass_to_peer(batch)) return Took::later;
     ++malformed_from_app_;
-    batch.clear();
     broke(c, Event::update_error, {code::update, 1, {}});
     return Took::over;
   }
@@ -121,9 +118,6 @@ Speaker::Took Speaker::app_update(Connection& c, const Message& message, Batch& 
     act(app_end_of_rib(holding_, options_.holding, *complete, now()));
     return c.closing ? Took::over : Took::yes;
   }
-  if (!peer_ || !peer_->speaks()) return Took::later;
-  if (batch.empty()) batch.used = used;
-  if (batch.updates.empty()) batch.first = message.whole.size();
   const std::size_t at = batch.out.size();
   put(batch.out, message.whole);
   rewrite_next_hops(std::span(batch.out).subspan(at), next_hop_rule());
@@ -136,25 +130,24 @@ Speaker::Took Speaker::app_update(Connection& c, const Message& message, Batch& 
 // has accepted, and nothing else, is in the Rib.
 bool Speaker::pass_to_peer(Batch& batch) {
   if (batch.empty()) return true;
-  std::size_t taken = batch.updates.size();
-  Bytes bytes = batch.out;
-  if (!peer_ || peer_->closing) return false;
-  if (host_.send_whole(PH_PEER, bytes) <= 0) {
-    taken = 1;
-    bytes = bytes.first(batch.ends.front());
-    if (host_.send_whole(PH_PEER, bytes) <= 0) return false;
-  }
-  peer_->accepted += bytes.size();
+  if (!peer_ || peer_->closing) return true;  // it reaches nobody: the app's session ends as well
+  const std::size_t count = batch.updates.size();
+  const Bytes bytes = batch.out;
+  std::size_t taken = host_.send_whole(PH_PEER, bytes) > 0 ? count : 0;
+  std::size_t sent = taken > 0 ? bytes.size() : 0;
+  // As many of them as there is room for.
+  while (taken < count &&
+         host_.send_whole(PH_PEER, bytes.subspan(sent, batch.ends[taken] - sent)) > 0)
+    sent = batch.ends[taken++];
+  peer_->accepted += sent;
   peer_->out[static_cast<std::size_t>(Type::update)] += taken;
   bool delimited = true;
   const std::map<Family, bool> add_path = app_ ? app_->reading().add_path : std::map<Family, bool>{};
   for (std::size_t i = 0; i < taken && delimited; ++i)
     delimited = held_.apply(batch.updates[i], add_path);
-  const bool all = taken == batch.updates.size();
-  if (!all) batch.used += batch.first;
-  const std::size_t used = batch.used;
+  const bool all = taken == count;
+  batch.used += sent;  // rewriting a next hop changes no length
   batch.clear();
-  batch.used = used;
   if (app_ && !delimited) {
     ++malformed_from_app_;
     broke(*app_, Event::update_error, {code::update, 10, {}});  // Invalid Network Field
@@ -181,18 +174,20 @@ Speaker::Took Speaker::app_refresh(Connection& c, const Message& message) {
       ask_for_table();
       return Took::yes;
     }
-    if (!peer_ || !peer_->agreed.route_refresh) return Took::yes;
-    app_asked_.insert(refresh.family);
-  } else if (!peer_ || !peer_->agreed.enhanced_refresh) {
+    if (!peer_->agreed.route_refresh) return Took::yes;
+  } else if (!peer_->agreed.enhanced_refresh) {
     return Took::yes;
   }
-  if (!peer_ || !send(*peer_, message.whole, Type::route_refresh)) return Took::later;
+  if (!send(*peer_, message.whole, Type::route_refresh)) return Took::later;
   return Took::yes;
 }
 
 // A NOTIFICATION from the app never reaches the peer: programs send a Cease on every ordinary stop.
 void Speaker::app_notification(const Notification& said) {
   const bool about_routes = said.code >= code::header && said.code <= code::update;
+  // One that stood for a while had come to terms with the routes that it was given at first.
+  const Ms since = ended_app_ ? ended_app_->established_at : 0;
+  if (since != 0 && now() - since >= options_.holding.settle) app_errors_ = 0;
   app_errors_ = about_routes ? app_errors_ + 1 : 0;
   if (app_errors_ >= errors_that_bar) {
     app_errors_ = 0;
@@ -206,11 +201,11 @@ void Speaker::app_notification(const Notification& said) {
                          said.subcode == cease::peer_deconfigured);
   if (!hard && !shutdown) return;
   give_up_routes("");
-  going_ = !hard.has_value();
+  if (!hard) going_ = true;
   const Notification plain = hard ? *hard : said;
   close_peer(peer_ && peer_->agreed.hard_resets ? hard_reset_of(plain) : plain,
              "the app sent " + describe(said));
-  if (going_) host_.want_peer(false);
+  if (!hard) host_.want_peer(false);
 }
 
 // ---- it goes
@@ -221,13 +216,9 @@ void Speaker::dismiss_app(const Notification& why, const std::string& text) {
   Connection& c = *app_;
   app_refused_ = text;
   host_.log(PH_LOG_WARN, "the app is detached: it " + text);
-  const ph_link link = c.link;
-  const bool backlog = host_.info(link).unsent > options_.app_backlog / 2;
   const Reason reason{PH_RESOURCE, PH_RETRY_NORMAL, text};
   input(c, Event::stop, reason, why);
   end(c, reason);
-  // Nobody reads what waits there.
-  if (backlog) host_.close(link, true);
 }
 
 void Speaker::app_lost(const std::string& why) {
@@ -238,7 +229,7 @@ void Speaker::app_lost(const std::string& why) {
   host_.timer(app_timer, -1);
   host_.timer(refresh_timer, -1);
   refreshing_.clear();
-  app_asked_.clear();
+  unasked_.clear();
   to_app_.clear();
   if (!was_established) return;
   app_gone_at_ = now();

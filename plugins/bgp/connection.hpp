@@ -1,5 +1,5 @@
-// Connection: one TCP connection that speaks BGP, to the peer or to the app: its state machine, what
-// the two OPENs say, its deadlines and its counters. A value that Speaker owns and acts for.
+// Connection: one TCP connection that speaks BGP, to the peer or to the app: its state machine,
+// what the two OPENs say, its deadlines and its counters. A value that Speaker owns and acts for.
 #pragma once
 
 #include <peerhold/host.hpp>
@@ -21,20 +21,20 @@ struct Connection {
   enum class Role : std::uint8_t { peer, rival, app } role = Role::peer;
   ph_link link = PH_PEER;
   bool outgoing = false;
-  bool closing = false;              // ended by us; on_down is still to come
-  bool established_owed = false;     // a rival that became Established before it was promoted
-  bool keepalive_owed = false;       // there was no room for one
+  bool closing = false;           // ended by us; on_down is still to come
+  bool established_owed = false;  // a rival that became Established before it was promoted
+  bool keepalive_owed = false;    // there was no room for one
+  bool held_back = false;         // of the app: it is not read, as there is no room at the peer
   Fsm fsm;
   Open ours;
   std::optional<Open> theirs;
   Agreement agreed;
   ph_addr local{};
-  std::string remote;
   Ms established_at = 0;
-  Ms last_input = 0;                 // of the app: has it been heard of lately?
-  std::uint64_t accepted = 0;        // bytes that the host took
-  std::uint64_t acknowledged = 0;    // ... and the far end had acknowledged when that was last seen
-  Ms progress_at = 0;                // to change
+  Ms last_input = 0;               // of the app: has it been heard of lately?
+  std::uint64_t accepted = 0;      // bytes that the host took
+  std::uint64_t acknowledged = 0;  // ... and the far end had acknowledged when that was last seen
+  Ms progress_at = 0;              // to change
   // Deadlines; `never` where none runs. One timer of the host's serves all of them.
   Ms hold_at = never, keepalive_at = never, delay_open_at = never, stuck_at = never;
   Ms armed_at = never;

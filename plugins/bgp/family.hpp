@@ -18,8 +18,8 @@ struct Family {
 inline constexpr Family ipv4_unicast{1, 1};
 inline constexpr Family ipv6_unicast{2, 1};
 
-// "ipv4-unicast" "ipv4-multicast" "ipv4-labelled" "ipv4-vpn" "ipv4-flowspec" "ipv4-vpn-flowspec", the
-// same for ipv6, "l2vpn-evpn"; any other is "afi/safi" in numbers ("16388/71"), both ways.
+// "ipv4-unicast" "ipv4-multicast" "ipv4-labelled" "ipv4-vpn" "ipv4-flowspec" "ipv4-vpn-flowspec",
+// the same for ipv6, "l2vpn-evpn"; any other is "afi/safi" in numbers ("16388/71"), both ways.
 std::string to_string(Family);
 std::optional<Family> parse_family(std::string_view);
 

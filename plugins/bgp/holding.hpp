@@ -28,20 +28,21 @@ struct HoldRules {
 
 struct Holding {
   enum class App : std::uint8_t { absent, returning, attached } app = App::absent;
-  std::optional<Ms> app_since;       // when it became Established, or went
-  std::optional<Ms> complete_since;  // of an attached app: what it does not announce has been withdrawn
-  std::set<Family> awaited;          // families whose End-of-RIB the app still owes
-  Ms held_ms = 0;                    // of the limit, used up before `clock_since`
-  std::optional<Ms> clock_since;     // the limit's clock runs since
-  std::optional<Ms> once;            // `peerhold hold --for`: instead of hold_limit for the present or
-                                     // the next hold
-  bool once_begun = false;           // it is the present one's: used up with it
-  bool close_asked = false;          // on_hold_limit = "close" has been carried out; the next app ends it
+  std::optional<Ms> app_since;  // when it became Established, or went
+  std::optional<Ms>
+      complete_since;        // of an attached app: what it does not announce has been withdrawn
+  std::set<Family> awaited;  // families whose End-of-RIB the app still owes
+  Ms held_ms = 0;            // of the limit, used up before `clock_since`
+  std::optional<Ms> clock_since;  // the limit's clock runs since
+  std::optional<Ms> once;         // `peerhold hold --for`: instead of hold_limit for the present or
+                                  // the next hold
+  bool once_begun = false;        // it is the present one's: used up with it
+  bool close_asked = false;  // on_hold_limit = "close" has been carried out; the next app ends it
   bool operator==(const Holding&) const = default;
 };
 
-// What to do; at most one of them follows from one step. After withdraw_all and close nothing is held
-// any more: the caller empties the Rib.
+// What to do; at most one of them follows from one step. After withdraw_all and close nothing is
+// held any more: the caller empties the Rib.
 enum class HoldAct : std::uint8_t {
   none,
   mark_stale,      // an app has come: every route that is held is stale until it is announced again
@@ -51,12 +52,13 @@ enum class HoldAct : std::uint8_t {
 };
 
 // An app has become Established with these families, of which `held` routes are in the Rib. With
-// nothing held there is nothing to wait for: the app is complete at once (mark_stale is not answered).
+// nothing held there is nothing to wait for: the app is complete at once (mark_stale is not
+// answered).
 HoldAct app_up(Holding&, const HoldRules&, std::set<Family> families, std::size_t held, Ms now);
 HoldAct app_end_of_rib(Holding&, const HoldRules&, Family, Ms now);
 HoldAct app_gone(Holding&, const HoldRules&, std::size_t held, Ms now);
-// `peerhold hold --for`, `peerhold release`. release: withdraw_all when an absent app's routes are held,
-// withdraw_stale when an app is returning.
+// `peerhold hold --for`, `peerhold release`. release: withdraw_all when an absent app's routes are
+// held, withdraw_stale when an app is returning.
 HoldAct hold_for(Holding&, const HoldRules&, std::size_t held, Ms duration, Ms now);
 HoldAct release(Holding&, const HoldRules&, std::size_t held, Ms now);
 // Time has passed (see next_due), or the number of held routes or the rules changed.

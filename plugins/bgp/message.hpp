@@ -17,7 +17,7 @@ inline constexpr std::size_t max_message = 4096, max_extended = 65535;  // RFC 8
 
 struct Message {
   Type type = Type::keepalive;
-  Bytes whole;                                          // header included
+  Bytes whole;  // header included
   Bytes body() const { return whole.subspan(header_size); }
 };
 struct NeedMore {};

@@ -21,10 +21,10 @@ namespace add_path {  // RFC 7911 §4, as the sender of the OPEN sees it
 inline constexpr std::uint8_t receive = 1, send = 2, both = 3;
 }
 
-struct GracefulRestart {  // RFC 4724 §3, RFC 8538 §2
-  bool restarting = false;    // R
-  bool notification = false;  // N
-  std::uint16_t time_s = 0;   // 0…4095
+struct GracefulRestart {            // RFC 4724 §3, RFC 8538 §2
+  bool restarting = false;          // R
+  bool notification = false;        // N
+  std::uint16_t time_s = 0;         // 0…4095
   std::map<Family, bool> families;  // F: forwarding state was preserved
   bool operator==(const GracefulRestart&) const = default;
 };
@@ -36,7 +36,8 @@ struct Capabilities {
   std::map<Family, std::uint8_t> add_path;
   std::optional<GracefulRestart> graceful_restart;
   std::optional<Role> role;
-  bool roles_differ = false;  // more than one role capability, with different values (RFC 9234 §4.2)
+  bool roles_differ =
+      false;  // more than one role capability, with different values (RFC 9234 §4.2)
   std::vector<std::pair<std::uint8_t, Buffer>> unknown;  // code, value; not written by encode()
   bool operator==(const Capabilities&) const = default;
 
@@ -52,10 +53,11 @@ struct Open {
   bool operator==(const Open&) const = default;
 };
 
-Buffer encode(const Open&);  // extended optional parameters (RFC 9072) where 255 bytes do not suffice
-// What RFC 4271 §6.2 and the RFCs of the capabilities refuse in any OPEN: version, length fields, hold
-// time 1 and 2, identifier 0 (RFC 6286), AS 0 (RFC 7607), an unknown optional parameter. Malformed
-// capabilities: 2/0, but for lengths that a capability's RFC tells to ignore.
+Buffer encode(
+    const Open&);  // extended optional parameters (RFC 9072) where 255 bytes do not suffice
+// What RFC 4271 §6.2 and the RFCs of the capabilities refuse in any OPEN: version, length fields,
+// hold time 1 and 2, identifier 0 (RFC 6286), AS 0 (RFC 7607), an unknown optional parameter.
+// Malformed capabilities: 2/0, but for lengths that a capability's RFC tells to ignore.
 std::variant<Open, Notification> parse_open(Bytes body);
 
 // What the one that gets an OPEN wants to see in it.
@@ -66,8 +68,8 @@ struct Expectation {
 
 // What holds on a connection once both OPENs are known.
 struct Agreement {
-  std::uint16_t hold_time_s = 0;  // the smaller; 0: no keepalives
-  std::vector<Family> families;   // in our order
+  std::uint16_t hold_time_s = 0;            // the smaller; 0: no keepalives
+  std::vector<Family> families;             // in our order
   std::map<Family, std::uint8_t> add_path;  // our side of it: what we may receive and send
   bool four_octet_as = false, route_refresh = false, enhanced_refresh = false,
        extended_messages = false;
@@ -77,16 +79,16 @@ struct Agreement {
   std::size_t limit() const { return extended_messages ? max_extended : max_message; }
   bool operator==(const Agreement&) const = default;
 };
-// The Notification says why not: 2/2 with the AS that was seen, 2/3 our own identifier within the same
-// AS (RFC 6286), 2/7 with our families as data where none is common, 2/11 roles.
+// The Notification says why not: 2/2 with the AS that was seen, 2/3 our own identifier within the
+// same AS (RFC 6286), 2/7 with our families as data where none is common, 2/11 roles.
 std::variant<Agreement, Notification> agree(const Open& ours, const Open& theirs,
                                             const Expectation&);
 
-// The OPEN for the app: the peer's AS and identifier, and exactly those capabilities that the peer's
-// link has agreed to; never what peerhold does not know. hold_time_s is app_hold_time's.
+// The OPEN for the app: the peer's AS and identifier, and exactly those capabilities that the
+// peer's link has agreed to; never what peerhold does not know. hold_time_s is app_hold_time's.
 Open open_for_app(const Open& from_peer, const Agreement&, std::uint16_t hold_time_s);
-// What an app lacks that the peer was promised, in words ("ipv6-unicast, extended messages"); empty:
-// nothing. `app` is what open_for_app's OPEN and the app's own agreed to.
+// What an app lacks that the peer was promised, in words ("ipv6-unicast, extended messages");
+// empty: nothing. `app` is what open_for_app's OPEN and the app's own agreed to.
 std::string lacking(const Agreement& peer, const Agreement& app);
 
 }  // namespace bgp

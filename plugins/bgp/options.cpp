@@ -45,7 +45,7 @@ enum Opt : std::uint32_t {
 constexpr const char* any_choice[] = {"any", nullptr};
 constexpr const char* none_choice[] = {"none", nullptr};
 constexpr const char* add_path_choices[] = {"off", "receive", "send", "both", nullptr};
-constexpr const char* role_choices[] = {"none",     "provider", "rs", "rs-client",
+constexpr const char* role_choices[] = {"none",     "provider", "rs",   "rs-client",
                                         "customer", "peer",     nullptr};
 constexpr const char* forwarding_choices[] = {"preserved", "none", nullptr};
 constexpr const char* loss_choices[] = {"hold", "withdraw", "close", nullptr};
@@ -57,8 +57,12 @@ constexpr const char* stop_choices[] = {"graceful", "cease", nullptr};
 constexpr std::int64_t most_as = 4294967295;
 constexpr std::int64_t most_hold_ms = 65535000, most_restart_ms = 4095000;  // 16 and 12 bits of s
 
-bool parse_ipv4(const char* text, void* to) { return inet_pton(AF_INET, text, to) == 1; }
-bool parse_ipv6(const char* text, void* to) { return inet_pton(AF_INET6, text, to) == 1; }
+bool parse_ipv4(const char* text, void* to) {
+  return inet_pton(AF_INET, text, to) == 1;
+}
+bool parse_ipv6(const char* text, void* to) {
+  return inet_pton(AF_INET6, text, to) == 1;
+}
 
 std::optional<std::uint32_t> parse_identifier(const char* text) {
   in_addr address{};
@@ -106,8 +110,9 @@ const ph_option option_table[option_count] = {
      .max = most_hold_ms,
      .type = PH_DURATION_MS},
     {.name = "families",
-     .help = "Address families that are offered, as \"ipv4-unicast\", \"ipv6-vpn\", \"l2vpn-evpn\" or "
-             "\"AFI/SAFI\" in numbers.",
+     .help =
+         "Address families that are offered, as \"ipv4-unicast\", \"ipv6-vpn\", \"l2vpn-evpn\" or "
+         "\"AFI/SAFI\" in numbers.",
      .default_value = "[\"ipv4-unicast\"]",
      .type = PH_LIST,
      .item_type = PH_STRING},
@@ -135,16 +140,18 @@ const ph_option option_table[option_count] = {
      .choices = role_choices,
      .type = PH_CHOICE},
     {.name = "graceful_restart",
-     .help = "Restart time that is offered (RFC 4724): so long the router keeps our routes while the "
-             "link is away; \"none\" does not offer it.",
+     .help =
+         "Restart time that is offered (RFC 4724): so long the router keeps our routes while the "
+         "link is away; \"none\" does not offer it.",
      .default_value = "\"2m\"",
      .choices = none_choice,
      .min = 1000,
      .max = most_restart_ms,
      .type = PH_DURATION_MS},
     {.name = "forwarding",
-     .help = "Does what forwards the packets go on while peerhold restarts? \"preserved\" sets the F "
-             "bit of RFC 4724.",
+     .help =
+         "Does what forwards the packets go on while peerhold restarts? \"preserved\" sets the F "
+         "bit of RFC 4724.",
      .default_value = "\"preserved\"",
      .choices = forwarding_choices,
      .type = PH_CHOICE},
@@ -153,13 +160,15 @@ const ph_option option_table[option_count] = {
      .default_value = "false",
      .type = PH_BOOL},
     {.name = "shutdown_message",
-     .help = "Text that a shutdown or reset tells the peer (RFC 9003) when the operator gives none.",
+     .help =
+         "Text that a shutdown or reset tells the peer (RFC 9003) when the operator gives none.",
      .default_value = "\"\"",
      .type = PH_STRING,
      .flags = PH_OPT_LIVE},
     {.name = "next_hop",
-     .help = "\"source\": a loopback address that the app gives as next hop is replaced by the link's "
-             "local address; \"untouched\"; or the address that replaces every next hop.",
+     .help =
+         "\"source\": a loopback address that the app gives as next hop is replaced by the link's "
+         "local address; \"untouched\"; or the address that replaces every next hop.",
      .default_value = "\"source\"",
      .type = PH_STRING,
      .flags = PH_OPT_LIVE},
@@ -174,23 +183,26 @@ const ph_option option_table[option_count] = {
      .type = PH_DURATION_MS,
      .flags = PH_OPT_LIVE},
     {.name = "app_backlog",
-     .help = "Most bytes that wait for a slow app; beyond it the app is detached and gets the table "
-             "afresh when it returns.",
+     .help =
+         "Most bytes that wait for a slow app; beyond it the app is detached and gets the table "
+         "afresh when it returns.",
      .default_value = "\"64MiB\"",
      .min = 131072,
      .max = std::int64_t{1} << 40,
      .type = PH_BYTES,
      .flags = PH_OPT_LIVE},
     {.name = "on_app_loss",
-     .help = "When the app is gone: \"hold\" its routes, \"withdraw\" them, or \"close\" the session "
-             "with the peer until it returns.",
+     .help =
+         "When the app is gone: \"hold\" its routes, \"withdraw\" them, or \"close\" the session "
+         "with the peer until it returns.",
      .default_value = "\"hold\"",
      .choices = loss_choices,
      .type = PH_CHOICE,
      .flags = PH_OPT_LIVE},
     {.name = "on_app_cease",
-     .help = "An app's Cease is a \"loss\" like any other, or its administrative shutdown is passed on "
-             "and the session with the peer \"close\"d.",
+     .help =
+         "An app's Cease is a \"loss\" like any other, or its administrative shutdown is passed on "
+         "and the session with the peer \"close\"d.",
      .default_value = "\"loss\"",
      .choices = cease_choices,
      .type = PH_CHOICE,
@@ -203,15 +215,17 @@ const ph_option option_table[option_count] = {
      .type = PH_DURATION_MS,
      .flags = PH_OPT_LIVE},
     {.name = "on_hold_limit",
-     .help = "Then: \"withdraw\" the routes and stay Established, or \"close\" the session until an app "
+     .help = "Then: \"withdraw\" the routes and stay Established, or \"close\" the session until "
+             "an app "
              "comes.",
      .default_value = "\"withdraw\"",
      .choices = limit_choices,
      .type = PH_CHOICE,
      .flags = PH_OPT_LIVE},
     {.name = "settle",
-     .help = "What a returned app has not announced again is not withdrawn before this, even if its "
-             "End-of-RIB came earlier.",
+     .help =
+         "What a returned app has not announced again is not withdrawn before this, even if its "
+         "End-of-RIB came earlier.",
      .default_value = "\"30s\"",
      .max = INT64_MAX,
      .type = PH_DURATION_MS,
@@ -230,8 +244,9 @@ const ph_option option_table[option_count] = {
      .type = PH_INT,
      .flags = PH_OPT_LIVE},
     {.name = "keep_peer_routes",
-     .help = "A copy of the peer's routes for apps that return: \"auto\" where the peer has no route "
-             "refresh, \"always\", \"never\".",
+     .help =
+         "A copy of the peer's routes for apps that return: \"auto\" where the peer has no route "
+         "refresh, \"always\", \"never\".",
      .default_value = "\"auto\"",
      .choices = keep_choices,
      .type = PH_CHOICE},
@@ -243,8 +258,9 @@ const ph_option option_table[option_count] = {
      .type = PH_INT,
      .flags = PH_OPT_LIVE},
     {.name = "on_stop",
-     .help = "When the keeper stops: \"graceful\" closes without a NOTIFICATION where graceful restart "
-             "was agreed to, \"cease\" always sends Cease 6/2.",
+     .help =
+         "When the keeper stops: \"graceful\" closes without a NOTIFICATION where graceful restart "
+         "was agreed to, \"cease\" always sends Cease 6/2.",
      .default_value = "\"graceful\"",
      .choices = stop_choices,
      .type = PH_CHOICE,
@@ -284,7 +300,8 @@ Options read_options(const ph::Config& c) {
   o.route_refresh = c.number(route_refresh) != 0;
   o.four_octet_as = c.number(four_octet_as) != 0;
   o.extended_messages = c.number(extended_messages) != 0;
-  o.add_path = static_cast<std::uint8_t>(c.number(add_path_));  // the choices stand in RFC 7911's order
+  o.add_path =
+      static_cast<std::uint8_t>(c.number(add_path_));  // the choices stand in RFC 7911's order
   o.role = parse_role(text(c, role));
   if (const auto ms = duration(c, graceful_restart))
     o.graceful_restart_s = static_cast<std::uint16_t>(*ms / 1000);
@@ -329,10 +346,17 @@ void check_options(const ph::Config& c, const ph_open& how) {
                               "\" is no BGP identifier; write it as an IPv4 address that is not "
                               "0.0.0.0");
   if (c.count(router_id) == 0 && how.source.family != 4)
-    c.complain(router_id, "is required where `source` is not an IPv4 address, which it would be taken "
-                          "from");
+    c.complain(router_id,
+               "is required where `source` is not an IPv4 address, which it would be taken "
+               "from");
   if (c.number(role) != 0 && c.number(local_as) == c.number(peer_as))
     c.complain(role, "roles are for peers of another AS (RFC 9234 §4)");
+  constexpr std::uint32_t whole_table = UINT32_MAX;
+  if (const std::string app = how.app != nullptr ? how.app : "";
+      app.starts_with("unix:") && app.find("{addr}") == std::string::npos)
+    c.warn(whole_table,
+           "the app is a UNIX socket, which few BGP programs can speak over; an address of "
+           "127.0.0.0/8 with a port is what they take");
   if (c.number(hold_limit) < 0)
     c.warn(hold_limit, "with \"none\" routes stay announced for ever when the app does not return");
   if (c.count(families) > 63) c.complain(families, "more than 63 families fit into no OPEN");
@@ -352,8 +376,7 @@ void check_options(const ph::Config& c, const ph_open& how) {
       seen.push_back(*family);
     }
   }
-  if (!c.number(four_octet_as) &&
-      (c.number(local_as) > 65535 || c.number(peer_as) > 65535))
+  if (!c.number(four_octet_as) && (c.number(local_as) > 65535 || c.number(peer_as) > 65535))
     c.complain(four_octet_as, "an AS number above 65535 needs four_octet_as = true");
   std::uint8_t address[16];
   const std::string hop = text(c, next_hop), hop6 = text(c, next_hop6);
@@ -370,14 +393,16 @@ void check_options(const ph::Config& c, const ph_open& how) {
   if (text(c, shutdown_message).size() > 255)
     c.complain(shutdown_message, "has more than the 255 bytes that RFC 9003 allows");
   if (c.number(keep_peer_routes) == 2 && c.number(route_refresh) == 0)
-    c.complain(keep_peer_routes, "\"never\" together with route_refresh = false leaves a returning "
-                                 "app without the peer's routes");
+    c.complain(keep_peer_routes,
+               "\"never\" together with route_refresh = false leaves a returning "
+               "app without the peer's routes");
   // Without a link no app is dialled, and without an app there would be no link.
   for (const Opt option : {on_app_loss, on_hold_limit}) {
     const bool closes = c.number(option) == (option == on_app_loss ? 2 : 1);
     if (closes && how.app_listens == 0)
-      c.complain(option, "\"close\" waits for an app that connects to the keeper; it needs app_mode = "
-                         "\"listen\"");
+      c.complain(option,
+                 "\"close\" waits for an app that connects to the keeper; it needs app_mode = "
+                 "\"listen\"");
   }
 }
 

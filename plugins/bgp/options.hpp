@@ -18,8 +18,8 @@ extern const ph_option option_table[option_count];
 
 struct Options {
   std::uint32_t local_as = 0;
-  std::optional<std::uint32_t> peer_as;     // none: any
-  std::optional<std::uint32_t> router_id;   // none: the IPv4 address of the first link
+  std::optional<std::uint32_t> peer_as;    // none: any
+  std::optional<std::uint32_t> router_id;  // none: the IPv4 address of the first link
   std::uint16_t hold_time_s = 90, app_hold_time_s = 90;
   std::vector<Family> families;
   bool route_refresh = true, four_octet_as = true, extended_messages = false;
@@ -29,7 +29,7 @@ struct Options {
   bool forwarding_preserved = true, gr_notification = false;
   std::string shutdown_message;
   NextHopRule::What next_hop = NextHopRule::What::loopbacks;
-  std::optional<std::array<std::uint8_t, 4>> next_hop4;   // given; else the link's local address
+  std::optional<std::array<std::uint8_t, 4>> next_hop4;  // given; else the link's local address
   std::optional<std::array<std::uint8_t, 16>> next_hop6;
   std::uint64_t app_backlog = 0;
   HoldRules holding;

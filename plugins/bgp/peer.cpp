@@ -18,7 +18,6 @@ std::optional<std::uint32_t> identifier_of(const ph_addr& address) {
 void Speaker::peer_up(Connection& c, const ph_link_info& info, bool outgoing) {
   c.outgoing = outgoing;
   c.local = info.local;
-  c.remote = info.text != nullptr ? info.text : "";
   if (!identifier_) identifier_ = identifier_of(info.local);
   if (!identifier_)
     throw ph::Error(PH_INTERNAL,
@@ -96,24 +95,27 @@ bool Speaker::settle_collision(Connection& c) {
     // RFC 4724 §4.2: of a peer that restarts gracefully a new connection says that the old one is dead,
     // and is no collision.
     if (other->agreed.graceful_restart) {
-      const ph_link old = other->link;
       input(*other, Event::tcp_fails,
             {PH_PEER_RESET, PH_RETRY_NORMAL, "replaced by a new connection of a restarted peer"});
-      host_.close(old, true);
       return true;
     }
     loser = &c;
   } else if (other->is(State::open_confirm)) {
     const bool ours = ours_survives(*identifier_, options_.local_as, c.theirs->identifier, c.theirs->as);
     loser = c.outgoing == ours ? other : &c;
-    if (c.outgoing == other->outgoing) loser = other;  // two of the same making: the newer one counts
+    // Two of the same making: the newer one counts.
+    if (c.outgoing == other->outgoing) loser = peer_.get();
   } else {
     return true;  // its OPEN will come
   }
-  const bool before = std::exchange(draining_, true);  // closed on purpose: no failure of the session
-  input(*loser, Event::collision_dump, {PH_ADMIN, PH_RETRY_NORMAL, "another connection is kept"});
-  draining_ = before;
+  dump(*loser);
   return loser != &c;
+}
+
+void Speaker::dump(Connection& loser) {
+  const bool before = std::exchange(draining_, true);  // closed on purpose: no failure of the session
+  input(loser, Event::collision_dump, {PH_ADMIN, PH_RETRY_NORMAL, "another connection is kept"});
+  draining_ = before;
 }
 
 // ---- Established
@@ -124,6 +126,9 @@ void Speaker::peer_established() {
   keeps_ = options_.keep_peer_routes == Options::Keep::always ||
            (options_.keep_peer_routes == Options::Keep::automatic && !c.agreed.route_refresh);
   host_.established();
+  // One message must find room, whatever transport.buffer is.
+  if (host_.setting(PH_SET_BUFFER) < static_cast<std::int64_t>(c.limit()))
+    host_.buffer(PH_PEER, c.limit());
   if (c.agreed.hold_time_s > 0) host_.user_timeout(PH_PEER, Ms{c.agreed.hold_time_s} * 1000);
   std::string families;
   for (const Family family : c.agreed.families)
@@ -135,17 +140,17 @@ void Speaker::peer_established() {
   const auto& restart = c.ours.capabilities.graceful_restart;
   // The router keeps what we announced before our restart until our End-of-RIB: it must not come
   // before the app's routes.
-  end_of_rib_waits_ = held_.size() == 0 && restart && restart->restarting && c.agreed.graceful_restart;
+  end_of_rib_waits_ = has_app_ && held_.size() == 0 && restart && restart->restarting && c.agreed.graceful_restart;
   if (end_of_rib_waits_) host_.timer(eor_timer, options_.holding.stale_time);
+  forget_unspoken();
   announce_all();
   admit_app();
 }
 
-Speaker::Took Speaker::peer_update(Connection& c, const Message& message, Batch& batch,
-                                   std::size_t used) {
+Speaker::Took Speaker::peer_update(Connection& c, const Message& message, Batch& batch) {
   const auto parsed = parse_update(message.body());
   if (const auto* wrong = std::get_if<Notification>(&parsed)) {
-    batch.clear();
+    pass_to_app(batch);
     broke(c, Event::update_error, *wrong);
     return Took::over;
   }
@@ -153,7 +158,7 @@ Speaker::Took Speaker::peer_update(Connection& c, const Message& message, Batch&
   last_update_ = c.last_input;
   if (keeps_) {
     if (!kept_.apply(update, c.reading().add_path)) {
-      batch.clear();
+      pass_to_app(batch);
       broke(c, Event::update_error, {code::update, 10, {}});  // Invalid Network Field
       return Took::over;
     }
@@ -162,7 +167,10 @@ Speaker::Took Speaker::peer_update(Connection& c, const Message& message, Batch&
                                  std::to_string(options_.max_routes_kept) +
                                  " routes; the copy is given up");
       keeps_ = false;
+      const bool half_told = !to_app_.empty();
+      to_app_.clear();
       kept_ = Rib();
+      if (half_told) ask_for_table();
     }
   }
   const auto complete = update.end_of_rib();
@@ -171,7 +179,6 @@ Speaker::Took Speaker::peer_update(Connection& c, const Message& message, Batch&
     ++dropped_updates_;
     return Took::yes;
   }
-  if (batch.empty()) batch.used = used;
   put(batch.out, message.whole);
   batch.updates.push_back(update);
   batch.ends.push_back(batch.out.size());
@@ -203,15 +210,19 @@ Speaker::Took Speaker::peer_refresh(Connection& c, const Message& message) {
   const auto& refresh = std::get<RouteRefresh>(parsed);
   const bool app_hears = app_ && app_->speaks();
   if (refresh.kind == RouteRefresh::request) {
-    if (app_hears && app_->agreed.route_refresh) {
-      send(*app_, message.whole, Type::route_refresh);
-    } else {
-      answer_refresh(refresh.family);
-    }
+    // An app that has not announced everything again yet cannot speak for all that is held.
+    const bool app_answers = app_hears && app_->agreed.route_refresh && held_.stale() == 0 &&
+                             send(*app_, message.whole, Type::route_refresh);
+    if (!app_answers) answer_refresh(refresh.family);
     return Took::yes;
   }
-  if (refreshing_.contains(refresh.family)) {  // BoRR and EoRR of a refresh of our own
-    if (refresh.kind == RouteRefresh::end) table_complete(refresh.family);
+  if (const auto ours = asked_.find(refresh.family); ours != asked_.end()) {
+    // BoRR and EoRR of a refresh of our own, maybe of one for an app that has gone.
+    last_update_ = c.last_input;
+    if (refresh.kind == RouteRefresh::end && --ours->second == 0) {
+      asked_.erase(ours);
+      table_complete(refresh.family);
+    }
     return Took::yes;
   }
   if (app_hears && app_->agreed.enhanced_refresh) send(*app_, message.whole, Type::route_refresh);
@@ -225,12 +236,10 @@ void Speaker::peer_down(const ph_down& why) {
   const bool was_established = peer_ && peer_->established_at != 0;
   peer_.reset();
   host_.timer(peer_timer, -1);
-  host_.timer(refresh_timer, -1);
   host_.timer(eor_timer, -1);
   end_of_rib_owed_.clear();
   end_of_rib_waits_ = false;
-  refreshing_.clear();
-  app_asked_.clear();
+  asked_.clear();
   to_app_.clear();
   kept_ = Rib();
   // What was being withdrawn is gone at the peer, with all the rest.
@@ -248,11 +257,14 @@ void Speaker::peer_down(const ph_down& why) {
               std::string("was closed, since the link to the peer ended: ") + why.text});
 }
 
-// A Cease for the peer, within a hard reset where N was agreed to (RFC 8538 §3).
-Notification Speaker::goodbye(std::uint8_t subcode, const std::string& text) const {
+// A Cease for the peer. Where N was agreed to and the session is not to return at once it is a hard
+// reset, so that the router lets go of the routes (RFC 8538 §3).
+Notification Speaker::goodbye(const Connection& c, std::uint8_t subcode,
+                              const std::string& text) const {
   const Notification plain =
       cease_with(subcode, text.empty() ? options_.shutdown_message : text);
-  return peer_ && peer_->agreed.hard_resets ? hard_reset_of(plain) : plain;
+  const bool for_good = subcode == cease::admin_shutdown || subcode == cease::peer_deconfigured;
+  return for_good && c.agreed.hard_resets ? hard_reset_of(plain) : plain;
 }
 
 void Speaker::close_peer(const Notification& notification, const std::string& why) {
@@ -274,7 +286,7 @@ int Speaker::drain(const ph_drain& drain) {
     const bool quietly = drain.why == PH_BYE_STOP && options_.graceful_stop &&
                          c->is(State::established) && c->agreed.graceful_restart;
     const Reason reason{PH_ADMIN, PH_RETRY_NORMAL, "we said goodbye"};
-    if (!quietly) input(*c, Event::stop, reason, goodbye(subcode, text));
+    if (!quietly) input(*c, Event::stop, reason, goodbye(*c, subcode, text));
     end(*c, reason);
   }
   draining_ = false;

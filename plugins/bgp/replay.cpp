@@ -17,7 +17,10 @@ constexpr std::size_t most_a_turn = 64;
 
 void Speaker::pump() {
   bool more = false;
-  if (peer_ && peer_->speaks()) more = pump(to_peer_, *peer_, held_);
+  if (peer_ && peer_->speaks()) {
+    ask_peer();
+    more = pump(to_peer_, *peer_, held_);
+  }
   if (app_ && app_->speaks()) more = pump(to_app_, *app_, kept_) || more;
   send_end_of_ribs();
   if (more) host_.timer(pump_timer, 0);
@@ -52,7 +55,8 @@ bool Speaker::pump(Jobs& jobs, Connection& to, Rib& rib) {
     }
     jobs.pop_front();
   }
-  if (&to == peer_.get() && jobs.empty()) letting_go_ = false;
+  // What an app has announced meanwhile is Holding's again.
+  if (&to == peer_.get() && jobs.empty() && std::exchange(letting_go_, false)) arm_holding();
   return !jobs.empty();
 }
 
@@ -88,14 +92,41 @@ void Speaker::announce_all() {
   pump();
 }
 
-// The peer asked, and there is no app that could answer (RFC 2918 §4, RFC 7313 §4).
+// What is held is written as its link agreed to. Where the present one has agreed to something else it
+// would be misread, or is in a family that must not be sent.
+void Speaker::forget_unspoken() {
+  const Agreement& agreed = peer_->agreed;
+  auto add_path = peer_->writing().add_path;
+  for (const Family family : held_.families()) {
+    if (std::ranges::find(agreed.families, family) != agreed.families.end() &&
+        agreed.four_octet_as == held_four_octet_as_ &&
+        add_path.contains(family) == held_add_path_.contains(family))
+      continue;
+    host_.log(PH_LOG_WARN, "what is held of " + to_string(family) +
+                               " is forgotten: the peer's capabilities have changed");
+    held_.apply(Record{Record::Kind::forget_family, family, {}, {}, nullptr});
+  }
+  held_add_path_ = std::move(add_path);
+  held_four_octet_as_ = agreed.four_octet_as;
+}
+
+// The peer or the operator asked, and there is no app that could answer (RFC 2918 §4, RFC 7313 §4).
 void Speaker::answer_refresh(Family family) {
-  Job job{Job::Kind::announce, held_.walk(family), {}, {}};
-  if (peer_->agreed.enhanced_refresh) {
+  const Agreement& agreed = peer_->agreed;
+  // RFC 2918 §4: what was not advertised is ignored.
+  if (!agreed.route_refresh || std::ranges::find(agreed.families, family) == agreed.families.end())
+    return;
+  // One that waits for its turn answers this as well.
+  for (auto job = to_peer_.begin(); job != to_peer_.end(); ++job) {
+    if (job != to_peer_.begin() && job->answers == family) return;
+  }
+  Job job{Job::Kind::announce, held_.walk(family), {}, {}, family};
+  // RFC 7313 §4: no BoRR before the End-of-RIB.
+  if (agreed.enhanced_refresh && !end_of_rib_owed_.contains(family)) {
     job.before = encode(RouteRefresh{family, RouteRefresh::begin, false});
     job.after = encode(RouteRefresh{family, RouteRefresh::end, false});
   }
-  host_.event("the peer asked for " + to_string(family) + " again; answered from what is held");
+  host_.event(to_string(family) + " is announced again from what is held, as was asked for");
   to_peer_.push_back(std::move(job));
   pump();
 }
@@ -122,14 +153,32 @@ void Speaker::ask_for_table() {
       continue;
     }
     refreshing_.insert(family);
-    const bool asked = peer_->agreed.route_refresh &&
-                       send(*peer_, encode(RouteRefresh{family, RouteRefresh::request, false}),
-                            Type::route_refresh);
-    if (!asked) table_complete(family);
+    if (peer_->agreed.route_refresh) {
+      unasked_.insert(family);
+    } else {
+      table_complete(family);
+    }
   }
-  // A peer without RFC 7313 does not say when it has finished: it has when it falls silent.
-  if (!refreshing_.empty()) host_.timer(refresh_timer, table_is_quiet);
+  if (!refreshing_.empty()) host_.timer(refresh_timer, quiet_limit());
   pump();
+}
+
+void Speaker::ask_peer() {
+  while (!unasked_.empty()) {
+    const Family family = *unasked_.begin();
+    if (!send(*peer_, encode(RouteRefresh{family, RouteRefresh::request, false}),
+              Type::route_refresh))
+      return;
+    unasked_.erase(family);
+    if (peer_->agreed.enhanced_refresh) ++asked_[family];
+    last_update_ = now();
+  }
+}
+
+// A peer without RFC 7313 does not say when it has finished: it has when it falls silent. One with it
+// says so, or has forgotten to.
+Ms Speaker::quiet_limit() const {
+  return peer_ && peer_->agreed.enhanced_refresh ? 30000 : 2000;
 }
 
 void Speaker::table_complete(Family family) {
@@ -154,7 +203,6 @@ void Speaker::act(HoldAct what) {
                     " routes that it did not announce again are withdrawn");
         to_peer_.push_back({Job::Kind::withdraw_stale, held_.walk_stale(), {}, {}});
       }
-      app_errors_ = 0;
       end_of_rib_waits_ = false;
       host_.timer(eor_timer, -1);
       pump();
@@ -167,8 +215,11 @@ void Speaker::act(HoldAct what) {
       give_up_routes("");
       going_ = true;
       host_.event("the app stays away; the session with the peer is closed until one comes");
-      close_peer(goodbye(cease::admin_shutdown, "the routing program behind this session is gone"),
-                 "the app is gone, and the session is not kept without it");
+      if (peer_) {
+        close_peer(goodbye(*peer_, cease::admin_shutdown,
+                           "the routing program behind this session is gone"),
+                   "the app is gone, and the session is not kept without it");
+      }
       host_.want_peer(false);
       break;
   }

@@ -91,7 +91,7 @@ std::string Speaker::status() const {
   out["routes_stale"] = held_.stale();
   out["routes_memory"] = held_.memory() + kept_.memory();
   if (keeps_) out["peer_routes_kept"] = kept_.size();
-  if (!app_) out["routes_held"] = held_.size();
+  if (!app_ || !app_->speaks()) out["routes_held"] = held_.size();
   if (const auto left = hold_left(holding_, options_.holding, held(), at))
     out["hold_left_s"] = in_seconds(*left);
   if (!app_refused_.empty()) out["app_refused"] = app_refused_;

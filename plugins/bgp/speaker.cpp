@@ -11,7 +11,7 @@ constexpr std::size_t most_in_batch = 32 * 1024;  // bytes passed on in one go
 Speaker::Speaker(ph::Host host, const ph_open& how)
     : host_(host),
       session_(how.session),
-      passive_only_(how.active == 0),
+      has_app_(how.app != nullptr),
       options_(read_options(host.config(how.config))),
       random_(static_cast<unsigned>(std::hash<std::string>()(session_) ^ host.now_ms())),
       identifier_(options_.router_id) {
@@ -21,7 +21,7 @@ Speaker::Speaker(ph::Host host, const ph_open& how)
 int Speaker::reload(const ph_config* config) {
   options_ = read_options(host_.config(config));
   options_.holding.reset_after = std::max<Ms>(host_.setting(PH_SET_RESET_AFTER_MS), 0);
-  if (app_) host_.buffer(app_->link, options_.app_backlog + goodbye_room);
+  if (app_) host_.buffer(app_->link, options_.app_backlog);
   act(tick(holding_, options_.holding, held(), now()));
   return PH_OK;
 }
@@ -81,6 +81,7 @@ void Speaker::on_writable(ph_link link) {
 }
 
 void Speaker::on_down(ph_link link, const ph_down& why) {
+  ended_app_.reset();
   if (link == PH_PEER) return peer_down(why);
   if (link == PH_RIVAL) {
     rival_.reset();
@@ -114,14 +115,25 @@ void Speaker::Batch::clear() {
   out.clear();
   updates.clear();
   ends.clear();
-  used = first = 0;
 }
 
 std::ptrdiff_t Speaker::on_data(ph_link link, Bytes in) {
   Connection* c = find(link);
-  if (c == nullptr) return link == waiting_app_ ? 0 : static_cast<std::ptrdiff_t>(in.size());
-  if (c->closing) return static_cast<std::ptrdiff_t>(in.size());
+  const auto all = static_cast<std::ptrdiff_t>(in.size());
+  if (c == nullptr) {
+    if (link != waiting_app_) return all;
+    // An OPEN is all that a program says before it has seen ours.
+    if (in.size() <= max_message) return 0;
+    app_refused_ = "it sent more than an OPEN before ours had come";
+    waiting_app_ = 0;
+    host_.timer(app_wait_timer, -1);
+    host_.close(link, true);
+    return all;
+  }
+  if (c->closing) return all;
   if (c->established_owed) return 0;  // read when it is PH_PEER
+  // The link has ended, and the app's session is about to.
+  if (c->role == Connection::Role::app && !(peer_ && peer_->speaks())) return all;
   return read(*c, in);
 }
 
@@ -131,34 +143,41 @@ std::ptrdiff_t Speaker::read(Connection& c, Bytes in) {
   std::size_t used = 0;
   Batch batch;
   c.last_input = now();
+  const auto held_back = [&] {
+    c.held_back = true;
+    return static_cast<std::ptrdiff_t>(batch.used);
+  };
+  c.held_back = false;
   while (!c.closing && !c.established_owed) {
     const auto next = first_message(in.subspan(used), c.limit());
     if (std::holds_alternative<NeedMore>(next)) break;
     if (const auto* wrong = std::get_if<Notification>(&next)) {
-      if (pass(batch)) broke(c, Event::header_error, *wrong);
+      if (!pass(batch)) return held_back();
+      broke(c, Event::header_error, *wrong);
       return static_cast<std::ptrdiff_t>(in.size());
     }
     const auto& message = std::get<Message>(next);
     // Order is kept: what is not an UPDATE waits until those before it have gone.
     const bool last_of_batch = message.type != Type::update || batch.out.size() >= most_in_batch;
-    if (last_of_batch && !pass(batch)) return static_cast<std::ptrdiff_t>(batch.used);
+    if (last_of_batch && !pass(batch)) return held_back();
+    if (batch.empty()) batch.used = used;
     ++c.in[static_cast<std::size_t>(message.type)];
-    switch (take(c, message, batch, used)) {
+    switch (take(c, message, batch)) {
       case Took::yes:
         used += message.whole.size();
         break;
       case Took::later:
         --c.in[static_cast<std::size_t>(message.type)];
-        return static_cast<std::ptrdiff_t>(used);
+        return held_back();
       case Took::over:
         return static_cast<std::ptrdiff_t>(in.size());
     }
   }
-  if (!pass(batch)) return static_cast<std::ptrdiff_t>(batch.used);
+  if (!pass(batch)) return held_back();
   return static_cast<std::ptrdiff_t>(used);
 }
 
-Speaker::Took Speaker::take(Connection& c, const Message& message, Batch& batch, std::size_t used) {
+Speaker::Took Speaker::take(Connection& c, const Message& message, Batch& batch) {
   const bool app = c.role == Connection::Role::app;
   switch (message.type) {
     case Type::open:
@@ -178,7 +197,7 @@ Speaker::Took Speaker::take(Connection& c, const Message& message, Batch& batch,
       if (!actions.pass_update) return Took::yes;
       if (message.type == Type::route_refresh)
         return app ? app_refresh(c, message) : peer_refresh(c, message);
-      return app ? app_update(c, message, batch, used) : peer_update(c, message, batch, used);
+      return app ? app_update(c, message, batch) : peer_update(c, message, batch);
     }
   }
   return Took::yes;
@@ -214,10 +233,13 @@ Speaker::Took Speaker::take_notification(Connection& c, const Message& message) 
   }
   received_ = Told{said, now()};
   host_.event("the peer " + what_it_says);
-  // As received: the app learns what the peer had to say.
-  if (app_ && c.role == Connection::Role::peer) send(*app_, message.whole, Type::notification);
   const ph_retry retry = retry_cannot_cure(said) ? PH_RETRY_SLOW : PH_RETRY_NORMAL;
   input(c, Event::notification_received, {PH_NOTIFICATION, retry, "the peer " + what_it_says});
+  // As received: the app learns what the peer had to say, and hears nothing after it.
+  if (app_ && c.role == Connection::Role::peer) {
+    send_last(*app_, message.whole);
+    end(*app_, {PH_ADMIN, PH_RETRY_NORMAL, "was closed, since the peer " + what_it_says});
+  }
   return Took::over;
 }
 
@@ -255,7 +277,7 @@ void Speaker::perform(Connection& c, const Actions& a, const Reason* reason) {
     (c.role == Connection::Role::app ? to_app_told_ : sent_) = Told{a.notification, at};
     host_.metric(notifications_out, 1);
     host_.event("sent " + name_of(c) + " " + describe(a.notification));
-    send(c, encode(a.notification), Type::notification);
+    send_last(c, encode(a.notification));
   }
   if (a.hold == TimerChange::start) c.hold_at = at + Ms{a.hold_s} * 1000;
   if (a.hold == TimerChange::stop) c.hold_at = never;
@@ -274,7 +296,10 @@ void Speaker::perform(Connection& c, const Actions& a, const Reason* reason) {
     if (c.role == Connection::Role::app) {
       app_established();
     } else if (c.role == Connection::Role::rival) {
+      // RFC 4271 §6.8: the other one, whose OPEN has not come, loses to it.
       c.established_owed = true;
+      host_.read_pause(PH_RIVAL, true);
+      if (peer_ && !peer_->closing) dump(*peer_);
     } else {
       peer_established();
     }
@@ -298,6 +323,13 @@ bool Speaker::send(Connection& c, Bytes message, Type type) {
   c.accepted += message.size();
   ++c.out[static_cast<std::size_t>(type)];
   return true;
+}
+
+// A NOTIFICATION finds room behind a backlog that is full.
+void Speaker::send_last(Connection& c, Bytes message) {
+  if (c.closing || send(c, message, Type::notification)) return;
+  host_.buffer(c.link, host_.info(c.link).unsent + message.size());
+  send(c, message, Type::notification);
 }
 
 void Speaker::send_keepalive(Connection& c) {
@@ -351,6 +383,11 @@ void Speaker::due(Connection& c) {
   }
   if (c.hold_at <= at && !c.closing) {
     c.hold_at = never;
+    if (c.held_back && c.role == Connection::Role::app) {
+      // What it has said waits for room at the peer.
+      c.hold_at = at + Ms{c.fsm.hold_time_s} * 1000;
+      return arm(c);
+    }
     const std::string subject = c.role == Connection::Role::app ? "" : "the peer ";
     input(c, Event::hold_expires,
           {PH_HOLD_EXPIRED, PH_RETRY_NORMAL,
@@ -408,11 +445,12 @@ void Speaker::on_timer(std::uint32_t id) {
       break;
     case refresh_timer: {
       const std::set<Family> waiting = refreshing_;
-      const Ms quiet = now() - last_update_;
-      if (quiet < table_is_quiet) {
-        host_.timer(refresh_timer, table_is_quiet - quiet);
+      const Ms limit = quiet_limit(), quiet = unasked_.empty() ? now() - last_update_ : 0;
+      if (quiet < limit) {
+        host_.timer(refresh_timer, limit - quiet);
         break;
       }
+      asked_.clear();
       for (const Family family : waiting) table_complete(family);
       break;
     }

@@ -162,7 +162,8 @@ struct ph_open {
   uint32_t instances;   /* of this session, this one included; 0 in check() */
   const ph_config* config;     /* valid during the call: read what you need */
   const struct ph_blob* saved; /* NULL when new */
-  struct ph_addr source; /* as configured; family 0: not given, the kernel chooses [1.1] */
+  struct ph_addr source;       /* as configured; family 0: not given, the kernel chooses [1.1] */
+  const char* app;             /* as configured; NULL: none [1.1] */
 };
 enum {
   PH_LINK_OUTGOING = 1, /* we dialled it */

@@ -130,10 +130,11 @@ TEST_CASE("no sessions, or no answer at all, is said") {
 TEST_CASE("one session in full") {
   SessionStatus s = held("edge1");
   s.recent_errors = {Failure{Cause::peer_closed, "one", noon}, Failure{Cause::admin, "two", noon}};
-  s.plugin_status = R"({"clients": 3})";
+  s.plugin_status = R"({"clients": 3, "peer": {"state": "up\u0007", "in": [1, 2]}, "none": {}})";
   const std::string full = status_full(status_of({s}, true), plain());
-  for (const char* part : {"edge1\n", "held: no app", "192.0.2.1:179", "edge/7 by tcp-md5",
-                           "peer-closed: one", "admin: two", "clients"})
+  for (const char* part :
+       {"edge1\n", "held: no app", "192.0.2.1:179", "edge/7 by tcp-md5", "peer-closed: one",
+        "admin: two", "clients", "state up\\x07, in (1, 2)", "none            none"})
     CHECK_MESSAGE(has(full, part), part);
   s.key.reset();
   CHECK(has(status_full(status_of({s}), plain()), "not authenticated"));
