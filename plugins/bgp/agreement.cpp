@@ -152,7 +152,8 @@ Open open_for_app(const Open& from_peer, const Agreement& link, std::uint16_t ho
 }
 
 // Only what decides which bytes the app can read: graceful restart is the keeper's own promise, and
-// a role binds what an app announces, not how it is written.
+// a role binds what an app announces, not how it is written. The peer's refreshes are answered from
+// what is held where the app cannot (GoBGP has no RFC 7313).
 std::string lacking(const Agreement& peer, const Agreement& app) {
   std::string out;
   const auto add = [&](bool missing, const std::string& what) {
@@ -167,8 +168,6 @@ std::string lacking(const Agreement& peer, const Agreement& app) {
     add(spoken && missing != 0, "add-path for " + to_string(family));
   }
   add(peer.four_octet_as && !app.four_octet_as, "four-octet AS numbers");
-  add(peer.route_refresh && !app.route_refresh, "route refresh");
-  add(peer.enhanced_refresh && !app.enhanced_refresh, "enhanced route refresh");
   add(peer.extended_messages && !app.extended_messages, "extended messages");
   return out;
 }

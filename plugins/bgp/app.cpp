@@ -87,8 +87,7 @@ void Speaker::app_established() {
   host_.event("the app has attached");
   std::set<Family> families(app_->agreed.families.begin(), app_->agreed.families.end());
   // While the router waits for our End-of-RIB the app is waited for like one that returns.
-  const std::size_t awaited = held() + (end_of_rib_waits_ ? 1 : 0);
-  act(bgp::app_up(holding_, options_.holding, std::move(families), awaited, now()));
+  act(bgp::app_up(holding_, options_.holding, std::move(families), held(), now()));
   ask_for_table();
 }
 
@@ -142,9 +141,8 @@ bool Speaker::pass_to_peer(Batch& batch) {
   peer_->accepted += sent;
   peer_->out[static_cast<std::size_t>(Type::update)] += taken;
   bool delimited = true;
-  const std::map<Family, bool> add_path = app_ ? app_->reading().add_path : std::map<Family, bool>{};
   for (std::size_t i = 0; i < taken && delimited; ++i)
-    delimited = held_.apply(batch.updates[i], add_path);
+    delimited = held_.apply(batch.updates[i], held_add_path_);
   const bool all = taken == count;
   batch.used += sent;  // rewriting a next hop changes no length
   batch.clear();

@@ -210,8 +210,10 @@ Speaker::Took Speaker::peer_refresh(Connection& c, const Message& message) {
   const auto& refresh = std::get<RouteRefresh>(parsed);
   const bool app_hears = app_ && app_->speaks();
   if (refresh.kind == RouteRefresh::request) {
-    // An app that has not announced everything again yet cannot speak for all that is held.
+    // An app that has not announced everything again yet cannot speak for all that is held, and without
+    // RFC 7313 it cannot say where its answer ends, as the peer was promised.
     const bool app_answers = app_hears && app_->agreed.route_refresh && held_.stale() == 0 &&
+                             (app_->agreed.enhanced_refresh || !c.agreed.enhanced_refresh) &&
                              send(*app_, message.whole, Type::route_refresh);
     if (!app_answers) answer_refresh(refresh.family);
     return Took::yes;

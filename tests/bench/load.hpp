@@ -59,7 +59,7 @@ class Socket {
 };
 
 [[noreturn]] inline void die(const char* what) {
-  std::fprintf(stderr, "load: %s: %s\n", what, std::strerror(errno));
+  std::fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, what, std::strerror(errno));
   std::exit(1);
 }
 
@@ -72,6 +72,8 @@ inline double since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+// TCP-MD5 (RFC 2385) with whoever is in peer/prefix.
+void sign(int fd, const sockaddr_in& peer, unsigned prefix, const std::string& key);
 Socket listener(const Options& options);
 // Blocking; `flags` may hold SOCK_NONBLOCK, then the connection may still be under way.
 Socket connect_to(const Options& options, int flags = 0);

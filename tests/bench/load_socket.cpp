@@ -15,6 +15,16 @@ void set(int fd, int level, int option, int value, const char* what) {
   need(setsockopt(fd, level, option, &value, sizeof value), what);
 }
 
+Socket tcp(int flags) {
+  return Socket(need(socket(AF_INET, SOCK_STREAM | flags, 0), "socket"));
+}
+
+const sockaddr* generic(const sockaddr_in& address) {
+  return reinterpret_cast<const sockaddr*>(&address);
+}
+
+}  // namespace
+
 void sign(int fd, const sockaddr_in& peer, unsigned prefix, const std::string& key) {
   tcp_md5sig request{};
   sockaddr_in address = peer;
@@ -26,16 +36,6 @@ void sign(int fd, const sockaddr_in& peer, unsigned prefix, const std::string& k
   std::memcpy(request.tcpm_key, key.data(), std::min(key.size(), sizeof request.tcpm_key));
   need(setsockopt(fd, IPPROTO_TCP, TCP_MD5SIG_EXT, &request, sizeof request), "TCP_MD5SIG_EXT");
 }
-
-Socket tcp(int flags) {
-  return Socket(need(socket(AF_INET, SOCK_STREAM | flags, 0), "socket"));
-}
-
-const sockaddr* generic(const sockaddr_in& address) {
-  return reinterpret_cast<const sockaddr*>(&address);
-}
-
-}  // namespace
 
 Socket listener(const Options& options) {
   Socket result = tcp(SOCK_NONBLOCK);

@@ -3,14 +3,21 @@ import os
 import subprocess
 import sys
 import tempfile
+import typing
 
-from bench import works
+from bench import bgp, works
 from bench.processes import busy_share
 from bench.relays import Direct, Haproxy, Keeper, Socat
 
 
+class Work(typing.NamedTuple):
+    targets: list
+    measure: typing.Callable
+    once: bool = False  # not in each repetition: it takes long
+
+
 def works_for(program, plugins, quick, only):
-    """{name: (targets, function of a target)}. Targets that several works share stand all the time."""
+    """{name: Work}. Targets that several works share stand all the time."""
     seconds, many = (0.3, 100) if quick else (1.5, 1000)
 
     def keeper(name, number, signed, sessions=0):
@@ -43,6 +50,8 @@ def works_for(program, plugins, quick, only):
         "one session": ([one], lambda t: {"rss_mb": works.sessions(t)["Rss"] * 1024 / 1e6}),
         "size": ([one], lambda _: stripped_mb(program)),
     }
+    found = {name: Work(*work) for name, work in found.items()}
+    found |= {name: Work(*work) for name, *work in bgp.works(program, plugins, quick)}
     return {name: work for name, work in found.items() if not only or any(word in name for word in only)}
 
 
@@ -53,11 +62,12 @@ def stripped_mb(program):
 
 
 def measure(plan, repetitions):
-    """(runs as report.Results wants them, what failed, who is not there, how busy others kept the machine)"""
-    runs = {name: {target.name: [] for target in targets} for name, (targets, _) in plan.items()}
-    everyone = {target for targets, _ in plan.values() for target in targets}
+    """(runs as report.Results wants them, what failed, what was left out, who is not there, how busy others kept the
+    machine)"""
+    runs = {name: {target.name: [] for target in work.targets} for name, work in plan.items()}
+    everyone = {target for work in plan.values() for target in work.targets}
     absent = {target for target in everyone if not target.available()}
-    failures, broken, busy = [], set(), 0
+    failures, skipped, broken, busy = [], [], set(), 0
     for target in {target for target in everyone - absent if target.stands}:
         try:
             target.start()
@@ -66,21 +76,26 @@ def measure(plan, repetitions):
             broken.add(target)
     for repetition in range(repetitions):
         busy = max(busy, busy_share())
-        for name, (targets, work) in plan.items():
+        for name, (targets, measure_one, once) in plan.items():
+            if once and repetition:
+                continue
             first = repetition % len(targets)  # nobody is always the first
             for target in targets[first:] + targets[:first]:
                 progress(f"{repetition + 1}/{repetitions} {name}: {target.name}")
                 result = None
                 if target not in absent | broken:
                     try:
-                        result = work(target)
+                        result = measure_one(target)
+                    except bgp.Skipped as why:
+                        result = why.result
+                        skipped.append(f"{name}, {target.name}: {why}")
                     except Exception as error:
                         failures.append(f"{name}, {target.name}: {error} {target.log()}".strip())
                 runs[name][target.name].append(result)
     progress("")
     for target in everyone:
         target.stop()
-    return runs, failures, sorted({target.name for target in absent}), busy
+    return runs, failures, skipped, sorted({target.name for target in absent}), busy
 
 
 def progress(text):

@@ -1,11 +1,18 @@
 """From what was measured to what is said about it: medians, ratios within a repetition, aims."""
 import statistics
 
+from bench import bgp_report
+
 # What a figure is called, and in which unit and precision it is shown.
 FIGURES = {
     "gb_per_s": ("GB/s", 3), "cpu_s_per_gb": ("relay CPU s/GB", 3), "p50_us": ("p50 us", 1), "p99_us": ("p99 us", 1),
     "per_s": ("connections/s", 0), "rss_kib": ("resident KiB", 2),
     "private_dirty_kib": ("own KiB", 2), "accepts_ms": ("accepts, ms", 1),
+    "up_s": ("all up, s", 2), "exchange_us": ("CPU us/exchange", 1), "back_s": ("all back, s", 2),
+    "up_per_s": ("to router, UPDATEs/s", 0), "up_update_us": ("to router, CPU us each", 2),
+    "down_per_s": ("to app, UPDATEs/s", 0), "down_update_us": ("to app, CPU us each", 2),
+    "up_p50_us": ("to router, p50 us", 1), "up_p99_us": ("to router, p99 us", 1),
+    "down_p50_us": ("to app, p50 us", 1), "down_p99_us": ("to app, p99 us", 1),
     "ready_ms": ("READY=1, ms", 1), "rss_mb": ("resident MB", 2), "stripped_mb": ("stripped MB", 2),
 }
 HAPROXY = ("haproxy-splice", "haproxy")
@@ -62,6 +69,7 @@ def aims(results):
     yield "start, ms", results.median("start", "keeper-md5", "ready_ms"), 50, False, "fixed"
     yield "memory with one session, MB", results.median("one session", "keeper-md5", "rss_mb"), 6, False, "fixed"
     yield "stripped program, MB", results.median("size", "keeper-md5", "stripped_mb"), 2, False, "fixed"
+    yield from bgp_report.aims(results)
 
 
 def best(results, work, figure, choose, base=None):
@@ -88,11 +96,19 @@ def columns(rows):
             for row in rows]
 
 
-def table(results):
+def tables(results):
+    """The relays' works and those about BGP have no targets in common."""
+    bgp = {work for work in results.runs if work.startswith("bgp")}
+    found = [table(results, works) for works in (results.runs.keys() - bgp, bgp) if works]
+    return [line for lines in found for line in [*lines, ""]]
+
+
+def table(results, works):
     """One row a work and figure, one column a target; medians."""
-    targets = list(dict.fromkeys(target for work in results.runs.values() for target in work))
+    runs = {work: by_target for work, by_target in results.runs.items() if work in works}
+    targets = list(dict.fromkeys(target for work in runs.values() for target in work))
     rows = [["", "", *targets]]
-    for work, by_target in results.runs.items():
+    for work, by_target in runs.items():
         known = [figure for figure in FIGURES
                  if any(run and figure in run for runs in by_target.values() for run in runs)]
         for figure in known:

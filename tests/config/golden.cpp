@@ -1,8 +1,8 @@
-// golden [--update] DIR PLUGIN.so…: loads DIR/good/*.toml, which must be taken, and DIR/bad/*.toml, which must
-// not, and compares what is said with NAME.expected beside each; what a good file prints must load
-// as the same again, and is compared with NAME.printed where there is one. --update writes the
-// .expected and .printed files: read the difference before you commit it. What is shipped is loaded
-// with the real plugins.
+// golden [--update] DIR PLUGIN.so…: loads DIR/good/*.toml, which must be taken, and DIR/bad/*.toml,
+// which must not, and compares what is said with NAME.expected beside each; what a good file prints
+// must load as the same again, and is compared with NAME.printed where there is one. --update
+// writes the .expected and .printed files: read the difference before you commit it. What is
+// shipped is loaded with the real plugins.
 #include <glob.h>
 #include <unistd.h>
 
