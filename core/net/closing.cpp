@@ -10,11 +10,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace peerhold {
 namespace {
 
-constexpr Milliseconds patience{2000};
+constexpr Milliseconds fin_patience{2000}, read_patience{120000};
 constexpr Milliseconds first_look{5}, last_look{200};
 
 // The FIN that we sent was acknowledged, or the connection has ended in another way, or it is no
@@ -31,10 +32,13 @@ bool fin_acknowledged(int fd) {
 
 class Closing::Entry final : private Poll::Target {
  public:
-  Entry(Closing& owner, Fd fd, Block queued, bool fin_sent)
-      : owner_(owner), fd_(std::move(fd)), queued_(std::move(queued)), fin_sent_(fin_sent) {
-    const SteadyTime now = owner_.loop_.now();
-    deadline_ = now + patience;
+  Entry(Closing& owner, Fd fd, Block queued, bool fin_sent, const void* whose)
+      : owner_(owner),
+        whose_(whose),
+        fd_(std::move(fd)),
+        queued_(std::move(queued)),
+        fin_sent_(fin_sent) {
+    deadline_ = owner_.loop_.now() + patience();
     flush();
     if (queued_.empty() || done_) return;
     auto poll = Poll::open(owner_.loop_, fd_.get(), this);
@@ -47,6 +51,9 @@ class Closing::Entry final : private Poll::Target {
   }
 
   bool done() const { return done_; }
+  bool belongs_to(const void* whose) const { return whose_ == whose; }
+  int fd() const { return fd_.get(); }
+  void hurry() { deadline_ = std::min(deadline_, owner_.loop_.now() + fin_patience); }
   SteadyTime next() const { return done_ ? SteadyTime{} : std::min(look_, deadline_); }
 
   void check(SteadyTime now) {
@@ -64,6 +71,10 @@ class Closing::Entry final : private Poll::Target {
   }
 
  private:
+  Milliseconds patience() const {
+    return queued_.empty() || owner_.hurried_ ? fin_patience : read_patience;
+  }
+
   void ready(unsigned, bool broken) override {
     if (broken) done_ = true;  // nobody to send the rest to
     drain();
@@ -84,8 +95,9 @@ class Closing::Entry final : private Poll::Target {
         return;
       }
       queued_.drop(static_cast<std::size_t>(n));
-      deadline_ = now + patience;
+      deadline_ = now + patience();
     }
+    deadline_ = now + fin_patience;
     if (!fin_sent_) shutdown(fd_.get(), SHUT_WR);
     drain();
     done_ = fin_acknowledged(fd_.get());
@@ -105,6 +117,7 @@ class Closing::Entry final : private Poll::Target {
   }
 
   Closing& owner_;
+  const void* whose_;
   Fd fd_;
   Poll poll_;
   Block queued_;
@@ -118,12 +131,24 @@ Closing::Closing(Loop& loop) : loop_(loop), timer_(loop, [this] { check(); }) {}
 
 Closing::~Closing() = default;
 
-void Closing::add(Fd fd, Block queued, bool fin_sent) {
-  Entry& entry = entries_.emplace_back(*this, std::move(fd), std::move(queued), fin_sent);
+void Closing::add(Fd fd, Block queued, bool fin_sent, const void* owner) {
+  Entry& entry = entries_.emplace_back(*this, std::move(fd), std::move(queued), fin_sent, owner);
   if (entry.done())
     entries_.pop_back();
   else
     look_at(entry.next());
+}
+
+void Closing::each(const void* owner, const std::function<void(int fd)>& f) const {
+  for (const Entry& entry : entries_) {
+    if (!entry.done() && entry.belongs_to(owner)) f(entry.fd());
+  }
+}
+
+void Closing::hurry() {
+  if (std::exchange(hurried_, true)) return;
+  for (Entry& entry : entries_) entry.hurry();
+  look_at(loop_.now() + fin_patience);
 }
 
 std::size_t Closing::count() const {

@@ -3,12 +3,14 @@
 // A link's key must stay on its socket until the far end has acknowledged the FIN: a retransmitted
 // FIN without a signature would be dropped and the far end would wait for its hold timer. So the
 // socket stays open here, outlives its Link, and is closed when the FIN is acknowledged or two
-// seconds have passed. What was still queued is sent first, for as long as it moves. Input is
-// thrown away meanwhile, since closing over unread input makes a RST of the FIN. The keeper owns
-// one and destroys it after its links; destroying it closes everything at once.
+// seconds have passed. What was still queued is sent first: a far end that reads slowly, or pauses
+// for less than two minutes, gets all of it. Input is thrown away meanwhile, since closing over
+// unread input makes a RST of the FIN. The keeper owns one and destroys it after its links;
+// destroying it closes everything at once.
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <list>
 
 #include "base/fd.hpp"
@@ -24,8 +26,14 @@ class Closing {
   Closing(const Closing&) = delete;
   Closing& operator=(const Closing&) = delete;
 
-  // `fd` is in no epoll any more; FIN follows the queued bytes, unless it was sent before.
-  void add(Fd fd, Block queued, bool fin_sent);
+  // `fd` is in no epoll any more; FIN follows the queued bytes, unless it was sent before. `owner`
+  // is only compared, by each().
+  void add(Fd fd, Block queued, bool fin_sent, const void* owner = nullptr);
+  // Calls f for the sockets of that owner, to set options or keys: what is not acknowledged yet is
+  // sent again, and signed anew.
+  void each(const void* owner, const std::function<void(int fd)>& f) const;
+  // The keeper stops: from now on two seconds without progress are enough.
+  void hurry();
   std::size_t count() const;
 
  private:
@@ -34,6 +42,7 @@ class Closing {
   void look_at(SteadyTime);  // unless the timer rings before
 
   Loop& loop_;
+  bool hurried_ = false;
   std::list<Entry> entries_;
   SteadyTime armed_for_ = SteadyTime::max();
   Timer timer_;

@@ -57,6 +57,9 @@ std::string_view bind_remedy(int err) {
       return "the address is not on this host (or its interface is down)";
     case EACCES:
       return "ports below 1024 need CAP_NET_BIND_SERVICE";
+    case EADDRINUSE:
+      return "another socket has that address and port; give source without a port, and each "
+             "connection gets one of its own";
     default:
       return {};
   }
@@ -73,6 +76,7 @@ class Dial final : public Dialer, private Poll::Target {
         to_(request.to),
         timeout_(request.timeout),
         keyed_(request.key != nullptr),
+        from_(request.from && request.from->port != 0 ? request.from->to_string() : std::string()),
         started_(loop.now()),
         done_(std::move(done)),
         timer_(loop, [this] { due(); }) {
@@ -189,6 +193,13 @@ class Dial final : public Dialer, private Poll::Target {
   }
 
   Error connect_failed(int err) const {
+    // The one pair of addresses and ports that this dial may have. SO_REUSEADDR does not help: the
+    // kernel takes a pair out of TIME_WAIT by its timestamps, and a keyed connection has none.
+    if (err == EADDRNOTAVAIL && !from_.empty())
+      return failed(err, "cannot connect to " + to_.to_string() + " from source " + from_,
+                    "that address and port are in use by a connection with this peer that is "
+                    "there or still lingers (TIME_WAIT, a minute); give source without a port, and "
+                    "each connection gets one of its own");
     if (err != ETIMEDOUT) return failed(err, "cannot connect to " + to_.to_string(), remedy(err));
     // Sooner than asked for only where the kernel gave up first (user_timeout).
     const auto waited = std::chrono::round<Milliseconds>(loop_.now() - started_);
@@ -237,6 +248,7 @@ class Dial final : public Dialer, private Poll::Target {
   const Endpoint to_;
   const Milliseconds timeout_;
   const bool keyed_;
+  const std::string from_;  // source, when its port is given
   bool waits_for_room_ = false;
   const SteadyTime started_;
   std::optional<AuthCounters> before_;

@@ -74,6 +74,7 @@ struct Link::State {
 
   Loop& loop;
   Closing& closing;
+  const void* owner = nullptr;
   LinkEvents* events;
   std::uint64_t buffer;
   std::uint64_t bytes_in = 0, bytes_out = 0;
@@ -394,7 +395,11 @@ void Link::close() {
     return;
   }
   s.end();
-  s.closing.add(std::move(s.fd), std::move(s.queue), s.eof_out);
+  s.closing.add(std::move(s.fd), std::move(s.queue), s.eof_out, s.owner);
+}
+
+void Link::belongs_to(const void* owner) {
+  s_->owner = owner;
 }
 
 void Link::abort() {
@@ -457,7 +462,7 @@ void Link::take_back(bool eof_received, bool eof_sent, int error) {
   s.eof_wanted = s.eof_out = s.eof_out || eof_sent;
   if (s.ended) {
     s.end();
-    if (s.close_later) s.closing.add(std::move(s.fd), Block{}, false);
+    if (s.close_later) s.closing.add(std::move(s.fd), Block{}, false, s.owner);
     s.fd.reset();
     return;
   }

@@ -69,6 +69,8 @@ class Link final : private Poll::Target {
   void close();
   void abort();  // RST (signed on keyed links); no more events
 
+  // Whose socket it is once it is closed: see Closing::each.
+  void belongs_to(const void* owner);
   int fd() const;  // for options and keys; never to read, write or close
   std::uint64_t bytes_in() const, bytes_out() const;
   std::uint64_t unsent()

@@ -177,6 +177,7 @@ Result<void> Conversation::peer_up(Fd fd, bool outgoing) {
       std::move(fd), *this, outgoing ? Session::Origin::dialed : Session::Origin::accepted_peer);
   if (!link) return std::move(link).error();
   peer_.link = *std::move(link);
+  peer_.link->belongs_to(&session_);
   peer_.outgoing = outgoing;
   came_up(peer_, outgoing ? PH_LINK_OUTGOING : 0);
   return {};
@@ -190,6 +191,7 @@ Result<void> Conversation::rival_up(Fd fd, bool outgoing) {
   rival_ = std::make_unique<End>();
   rival_->id = PH_RIVAL;
   rival_->link = *std::move(link);
+  rival_->link->belongs_to(&session_);
   rival_->outgoing = outgoing;
   came_up(*rival_, outgoing ? PH_LINK_OUTGOING : 0);
   return {};
@@ -525,7 +527,7 @@ int Conversation::reload(const ph_config* config) {
 
 void Conversation::apply_key() {
   for (End* e : {&peer_, rival_.get()}) {
-    if (e != nullptr && e->link && !e->ending) session_.key_link(*e->link);
+    if (e != nullptr && e->link && !e->ending) session_.key_socket(e->link->fd());
   }
 }
 

@@ -351,10 +351,10 @@ Result<void> Session::apply_options(int fd, std::int64_t user_timeout) {
       options, chain_ != nullptr);
 }
 
-void Session::key_link(const Link& link) {
+void Session::key_socket(int fd) {
   const Key* now = key();
   if (now == nullptr) return;
-  const Result<void> done = tcp_auth::set_key(link.fd(), Prefix::host(link.remote().address), *now);
+  const Result<void> done = tcp_auth::set_key(fd, Prefix::host(remote_endpoint(fd).address), *now);
   if (!done) note_failure(done.error().cause, done.error().text, false);
 }
 

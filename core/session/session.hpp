@@ -103,7 +103,7 @@ class Session {
   Result<std::unique_ptr<Link>> make_link(Fd, LinkEvents&, Origin);
   // `user_timeout`: the plugin's, in ms; < 0: none.
   Result<void> apply_options(int fd, std::int64_t user_timeout = -1);
-  void key_link(const Link&);
+  void key_socket(int fd);
   // All but the texts.
   void describe(const Link&, bool outgoing, ph_link_info& out) const;
   void peer_established(Conversation&);

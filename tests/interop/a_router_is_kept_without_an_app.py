@@ -40,7 +40,8 @@ with Lab("near", "far") as lab:
     same({address: router.established_since(address) for address in ours}, before, f"{kind}'s sessions")
     for number, (mode, here, there) in enumerate(plan, 1):
         now = keeper.status(f"link{number}")
-        same((now["mode"], now["established_count"], now["health"]), (mode, 1, "ok"), f"link{number}")
+        same((now["mode"], now["established_count"], now["links"], now["health"]), (mode, 1, 1, "ok"), f"link{number}")
+        require("rival" not in now["plugin_status"], f"link{number} has one connection")
         same(now["plugin_status"]["peer"]["hold_time_s"], min(here, there), f"link{number}'s hold time")
         same(now["plugin_status"]["routes_announced"], {}, f"link{number}'s routes")
     same([router.count(address) for address in ours], [0] * len(ours), "nothing is announced")

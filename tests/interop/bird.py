@@ -30,8 +30,8 @@ class Bird(Speaker):
             self._session(f"session{number}", neighbour) for number, neighbour in enumerate(self.neighbours, 1))
 
     def _session(self, name, n):
-        lines = [f"local {n.local} port {n.port} as {self.local_as}", f"neighbor {n.address} port {n.port} as {n.peer_as}",
-                 f"hold time {n.hold_time}", "strict bind yes", "connect delay time 1", "connect retry time 2",
+        lines = [f"local {n.local} port {n.port} as {self.local_as}",
+                 f"neighbor {n.address} port {n.port} as {n.peer_as}", f"hold time {n.hold_time}", "strict bind yes", "connect delay time 1", "connect retry time 2",
                  "error wait time 1, 2"]
         lines += [f'password "{n.password}"'] if n.password else []
         lines += ["passive"] if n.passive else []
@@ -57,7 +57,8 @@ class Bird(Speaker):
 
     def command(self):
         again = ["-R"] if self.starts > 1 and any(n.graceful_restart for n in self.neighbours) else []
-        return [self.program("bird"), "-f", *again, "-c", self.dir / "bird.conf", "-s", self.dir / "ctl", "-P", self.dir / "pid"]
+        files = ["-c", self.dir / "bird.conf", "-s", self.dir / "ctl", "-P", self.dir / "pid"]
+        return [self.program("bird"), "-f", *again, *files]
 
     def ready(self):
         return "Daemon is up" in self.birdc("show", "status")

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """BIRD with a password dials a keeper, behind which a BIRD without one listens: Established, routes both ways."""
-from interop.bird import *
+from interop.routers import *
 from kit import *
 
+ROUTE, BACK = "198.51.100.0/24", "203.0.113.0/24"
 with Lab("near", "far") as lab:
     near, far = lab
-    app = Bird(near, "app", "127.0.0.11", "127.0.0.1", APP_AS, ROUTER_AS, ROUTE, "passive; multihop;")
+    app = Bird(near, "app", APP_AS, [
+        Neighbour("127.0.0.1", ROUTER_AS, "127.0.0.11", passive=True, next_hop=near.v4)], [ROUTE])
     keeper = Keeper(near, chain(lab, secret=PASSWORD)
                     + session(mode="passive", peer=far.v4, source=near.at(1179, near.v4), link="per-client", app="127.0.0.11:179"))
-    bird = router(lab, "neighbor port 1179;")
+    bird = Bird(far, "router", ROUTER_AS, [Neighbour(near.v4, APP_AS, far.v4, PASSWORD, port=1179)], [BACK])
     bird.established()
     app.established()
     bird.has(ROUTE)

@@ -15,7 +15,9 @@ from kit import *
 PATHS = {"receive": "receive", "send": "send", "both": "send/receive"}
 # What ExaBGP runs: its commands come from one file (a FIFO), its events go to another.
 HELPER = "#!/bin/sh\ncat {0}/commands &\nexec cat >>{0}/events\n"
-API = "\n  api { processes [ kit ]; neighbor-changes; receive { parsed; update; notification; open; } send { parsed; notification; } }"
+API = """
+  api { processes [ kit ]; neighbor-changes;
+        receive { parsed; update; notification; open; } send { parsed; notification; } }"""
 
 
 class ExaBgp(Speaker):
@@ -43,8 +45,8 @@ class ExaBgp(Speaker):
         return "".join(self._with_process(self._session(n)) for n in self.neighbours)
 
     def _session(self, n):
-        lines = [f"router-id {self.router_id};", f"local-address {n.local};", f"local-as {self.local_as};", f"peer-as {n.peer_as};",
-                 f"hold-time {n.hold_time};", f"connect {n.port};", "adj-rib-out true;"]
+        lines = [f"router-id {self.router_id};", f"local-address {n.local};", f"local-as {self.local_as};",
+                 f"peer-as {n.peer_as};", f"hold-time {n.hold_time};", f"connect {n.port};", "adj-rib-out true;"]
         lines += [f"listen {n.port};"] if n.passive else []
         lines += [f"passive {'true' if n.passive else 'false'};"]
         lines += [f"md5-password '{n.password}';"] if n.password else []
@@ -75,8 +77,10 @@ class ExaBgp(Speaker):
         """{"up": how often, "state", "routes", "error", "open"} of a session, after all events so far."""
         if self.alive or self._read == 0:
             self._follow()
-        return self._sessions.setdefault(of or self.addresses[0],
-                                         {"ups": 0, "state": "Idle", "routes": set(), "error": "", "open": ""})
+        return self._session_of(of or self.addresses[0])
+
+    def _session_of(self, where):
+        return self._sessions.setdefault(where, {"ups": 0, "state": "Idle", "routes": set(), "error": "", "open": ""})
 
     def _follow(self):
         with open(self.dir / "events") as events:
@@ -88,8 +92,7 @@ class ExaBgp(Speaker):
             event = json.loads(line)
             if "neighbor" in event:
                 where = event["neighbor"]["address"]["peer"]
-                now = self._sessions.setdefault(where, {"ups": 0, "state": "Idle", "routes": set(), "error": "", "open": ""})
-                self._take(now, event["type"], event["neighbor"])
+                self._take(self._session_of(where), event["type"], event["neighbor"])
 
     @staticmethod
     def _take(now, kind, what):
@@ -134,9 +137,11 @@ class ExaBgp(Speaker):
             data = data[os.write(self._commands, data[:4096]):]
 
     def refresh(self, of=None):
-        self.tell(*(f"neighbor {of or self.addresses[0]} announce route-refresh {kind} unicast" for kind in self.neighbour(of).families))
+        where = of or self.addresses[0]
+        self.tell(*(f"neighbor {where} announce route-refresh {kind} unicast" for kind in self.neighbour(of).families))
 
     def change(self, more, fewer):
         for n in self.neighbours or []:
             for what, routes in (("announce", more), ("withdraw", fewer)):
-                self.tell(*(f"neighbor {n.address} {what} {self._route(route, n)}" for route in routes if family(route) in n.families))
+                self.tell(*(f"neighbor {n.address} {what} {self._route(route, n)}" for route in routes
+                            if family(route) in n.families))

@@ -38,8 +38,8 @@ class Frr(Speaker):
         else:
             lines += [" bgp graceful-restart-disable"]
         for n in self.neighbours:
-            words = [f"remote-as {n.peer_as}", f"update-source {n.local}", f"port {n.port}", f"timers {n.hold_time // 3} {n.hold_time}",
-                     "timers connect 1", "advertisement-interval 0"]
+            words = [f"remote-as {n.peer_as}", f"update-source {n.local}", f"port {n.port}",
+                     f"timers {n.hold_time // 3} {n.hold_time}", "timers connect 1", "advertisement-interval 0"]
             words += [f"password {n.password}"] if n.password else []
             words += ["passive"] if n.passive else []
             words += ["disable-connected-check"] if n.loopback else []
@@ -151,7 +151,8 @@ class Frr(Speaker):
 
     def last_error(self, of=None):
         now = self._neighbor(of)
-        words = [now.get(name) for name in ("lastResetDueTo", "lastNotificationReason", "lastErrorCodeSubcode", "lastShutdownDescription")]
+        words = [now.get(name) for name in ("lastResetDueTo", "lastNotificationReason", "lastErrorCodeSubcode",
+                                            "lastShutdownDescription")]
         return "; ".join(word for word in words if word)
 
     def details(self, of=None):
@@ -163,5 +164,6 @@ class Frr(Speaker):
 
     def change(self, more, fewer):
         file = self.put("change.conf", self._networks(fewer, "no ") + self._networks(more))
-        answer = self.host.run("vtysh", "--vty_socket", self.dir, "--config_dir", self.dir, "-d", "bgpd", "-f", file, expect=None)
+        answer = self.host.run("vtysh", "--vty_socket", self.dir, "--config_dir", self.dir, "-d", "bgpd", "-f", file,
+                               expect=None)
         require(answer.returncode == 0, f"{self.name}: {answer.stdout}{answer.stderr}")

@@ -1,7 +1,8 @@
 """GoBGP 3: router or app.
 
 Has add-path, GTSM, graceful restart and route refresh, which it answers but never asks for (`softresetin` looks at what
-it has kept); no enhanced refresh, extended messages or roles. Keys its listener and its calls. Its configuration holds no routes: they are injected once it runs.
+it has kept); no enhanced refresh, extended messages or roles. Keys its listener and its calls.
+Its configuration holds no routes: they are injected once it runs.
 """
 import ipaddress
 import json
@@ -12,7 +13,7 @@ from interop.speaker import Speaker, family, prefixes
 from kit import *
 
 STATES = ("", "Idle", "Connect", "Active", "OpenSent", "OpenConfirm", "Established")
-A_FEW = 20
+A_FEW, LOST_AT_THE_END = 20, 2048
 
 
 class GoBgp(Speaker):
@@ -131,7 +132,17 @@ class GoBgp(Speaker):
             attributes = b"\x40\x01\x01\x00\x40\x02\x00" + reach
             bits = net.prefixlen
             body = struct.pack("!IB", number, bits) + net.network_address.packed[:(bits + 7) // 8]
-            data.append(record(2 if net.version == 4 else 4, body + struct.pack("!HHIH", 1, 0, 0, len(attributes)) + attributes))
+            body += struct.pack("!HHIH", 1, 0, 0, len(attributes)) + attributes
+            data.append(record(2 if net.version == 4 else 4, body))
+        # `mrt inject` leaves before its queue is empty: what it loses are repetitions.
+        data += data[-1:] * LOST_AT_THE_END
         file = self.dir / "inject.mrt"
         file.write_bytes(b"".join(data))
         self.host.run(self.program("gobgp"), "--target", self._target(), "mrt", "inject", "global", file, timeout=600)
+        for kind in {family(route) for route in routes}:
+            wanted = sum(family(route) == kind for route in self.announced)
+            wait_for(lambda: self._destinations(kind) >= wanted, 120, f"{self.name} has {wanted} {kind} routes", every=0.2)
+
+    def _destinations(self, kind):
+        found = re.search(r"Destination: (\d+)", self.gobgp("global", "rib", "summary", "-a", kind))
+        return int(found[1]) if found else 0

@@ -41,14 +41,15 @@ class OpenBgpd(Speaker):
     @staticmethod
     def _session(n):
         lines = [f"remote-as {n.peer_as}", f"local-address {n.local}", f"port {n.port}", f"holdtime {n.hold_time}",
-                 f"announce restart {'yes' if n.graceful_restart else 'no'}", f"announce refresh {'yes' if n.route_refresh else 'no'}",
+                 f"announce restart {'yes' if n.graceful_restart else 'no'}",
+                 f"announce refresh {'yes' if n.route_refresh else 'no'}",
                  f"announce enhanced refresh {'yes' if n.route_refresh else 'no'}"]
         lines += [f"announce {kind} {'unicast' if kind.lower() in n.families else 'none'}" for kind in ("IPv4", "IPv6")]
         lines += [f'tcp md5sig password "{n.password}"'] if n.password else []
         lines += ["passive"] if n.passive else []
         lines += ["multihop 2"] if n.loopback else []
         lines += ["ttl-security yes"] if n.gtsm else []
-        lines += [f"role {ROLES.get(n.role, n.role)}", "announce policy yes"] if n.role else []
+        lines += [f"announce policy {ROLES.get(n.role, n.role)}"] if n.role else []
         lines += ["announce add-path recv yes"] if n.add_path in ("receive", "both") else []
         lines += ["announce add-path send all"] if n.add_path in ("send", "both") else []
         lines += [f"set nexthop {n.next_hop}"] if n.next_hop else []
@@ -89,8 +90,8 @@ class OpenBgpd(Speaker):
 
     def last_error(self, of=None):
         where = of or self.addresses[0]
-        found = re.findall(rf"(?:neighbor {re.escape(where)}\b.*: (?:state change Established.*|.*NOTIFICATION.*|.*notification.*))",
-                           self.said())
+        what = "state change Established.*|.*NOTIFICATION.*|.*notification.*"
+        found = re.findall(rf"neighbor {re.escape(where)}\b.*: (?:{what})", self.said())
         return found[-1] if found else ""
 
     def refresh(self, of=None):

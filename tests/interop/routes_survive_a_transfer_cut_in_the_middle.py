@@ -4,14 +4,11 @@
 The wire is slow enough for "while". What the last run announces is what the router has at the end, prefix by prefix, and
 its session is the first one. Control: without the keeper the kill takes the routes away.
 """
-import sys
-
 from interop.held import *
 from interop.routers import *
 from kit import *
 
 COUNT = 100000
-kind = sys.argv[2]
 with Lab("near", "far") as lab:
     near, far = lab
     own = many(COUNT)
@@ -19,15 +16,15 @@ with Lab("near", "far") as lab:
     # Little room on the way: what the app has said before it was killed is passed on however late.
     for name in ("rmem", "wmem"):
         near.write_sysctl(f"net.ipv4.tcp_{name}", "4096 16384 16384")
-    keeper = Keeper(near, chain(lab) + bgp_session(near, far, bgp={"stale_time": "60s"}, transport={"buffer": "64KiB"}))
+    keeper = Keeper(near, chain(lab) + bgp_session(near, far, transport={"buffer": "64KiB"}))
     router.established()
     quiet = Unnoticed(router)
-    near.run("tc", "qdisc", "add", "dev", near.device, "root", "tbf", "rate", "2mbit", "burst", "4kb", "latency", "200ms")
-    app = PROGRAMS[kind](near, "app", APP_AS, [app_neighbour()], own)
+    near.run("tc", "qdisc", "add", "dev", near.device, "root", "tbf", "rate", "1mbit", "burst", "4kb", "latency", "200ms")
+    app = Bird(near, "app", APP_AS, [app_neighbour()], own)
     seen = 0
     for number in (1, 2):
         app.established()
-        wait_for(lambda: router.count() > number * 5000, 60, "some of the routes")
+        wait_for(lambda: router.count() > number * COUNT // 20, 60, "some of the routes")
         app.kill()
         keeper.wait_app(0)
         wait_for(lambda: router.count() == keeper.status("link")["plugin_status"]["routes_held"], 30, "what was sent arrives")

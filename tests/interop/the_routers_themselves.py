@@ -120,4 +120,5 @@ with Lab("router", "caller", "stranger", *names) as lab:
             caller.established(of=program.host.ip)
             program.kill()
             caller.not_established(of=program.host.ip)
-            require("Received: " not in caller.last_error(program.host.ip), f"{program.name}: {caller.last_error(program.host.ip)}")
+            said = caller.last_error(program.host.ip)
+            require("Received: " not in said, f"{program.name}: {said}")

@@ -351,11 +351,39 @@ TEST_CASE(
   CHECK(deaf.until([&] { return deaf.closing.count() == 0; }));
 }
 
-TEST_CASE("closing gives up on a far end that never reads, with a reset") {
+TEST_CASE("a far end that reads slowly gets all that was queued when the link was closed") {
   World w(tcp_ends(), 16 << 20);
   const auto bytes = random_bytes(16 << 20, 4);
   REQUIRE(w.link->send(bytes) == bytes.size());
   w.link->close();
+  // It pauses for longer than a FIN would be waited for.
+  const auto end = w.loop.now() + std::chrono::milliseconds(2500);
+  while (w.loop.now() < end) {
+    w.loop.turn();
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  CHECK(w.closing.count() == 1);
+  CHECK(w.hear() == bytes);
+  CHECK(w.until([&] { return w.closing.count() == 0; }));
+}
+
+TEST_CASE("the sockets of one owner can be found while they are closing") {
+  World w(tcp_ends(), 16 << 20);
+  REQUIRE(w.link->send(random_bytes(16 << 20, 4)) == 16 << 20);
+  w.link->belongs_to(&w);
+  w.link->close();
+  int found = 0;
+  w.closing.each(&w, [&](int fd) { found += fd >= 0; });
+  w.closing.each(&found, [&](int) { found += 100; });
+  CHECK(found == 1);
+}
+
+TEST_CASE("in a hurry closing gives up on a far end that never reads, with a reset") {
+  World w(tcp_ends(), 16 << 20);
+  const auto bytes = random_bytes(16 << 20, 4);
+  REQUIRE(w.link->send(bytes) == bytes.size());
+  w.link->close();
+  w.closing.hurry();
   REQUIRE(w.until([&] { return w.closing.count() == 0; }));
   CHECK(w.hear().size() < bytes.size());
   CHECK(w.heard_error == ECONNRESET);
