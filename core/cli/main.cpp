@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "cli/commands.hpp"
+#include "cli/process.hpp"
 
 namespace peerhold::cli {
 
@@ -34,6 +35,7 @@ int start(const std::vector<std::string>& words) {
 }  // namespace peerhold::cli
 
 int main(int argc, char** argv) {
+  peerhold::cli::open_standard_streams();
   try {
     return peerhold::cli::start({argv + (argc > 0 ? 1 : 0), argv + argc});
   } catch (const std::exception& e) {  // memory; everything else is a Result

@@ -1,4 +1,5 @@
-// Prepares the process of `peerhold run`. Called by cli/run.cpp, once, before anything is opened.
+// Prepares the process: what every command needs (called by main), and what `peerhold run` needs
+// (called by cli/run.cpp); each once, before anything is opened.
 #include "cli/process.hpp"
 
 #include <fcntl.h>
@@ -13,12 +14,14 @@
 
 namespace peerhold::cli {
 
-void prepare_process() {
-  ::umask(027);
-  // A link must never get the number of a stream that something prints to.
+void open_standard_streams() {
   int fd = ::open("/dev/null", O_RDWR);
   while (fd >= 0 && fd <= STDERR_FILENO) fd = ::dup(fd);
   if (fd >= 0) ::close(fd);
+}
+
+void prepare_process() {
+  ::umask(027);
   rlimit files{};
   if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
     files.rlim_cur = files.rlim_max;

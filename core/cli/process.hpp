@@ -5,8 +5,10 @@
 
 namespace peerhold::cli {
 
-// umask, descriptors 0 to 2 present, the limit of open files raised, no core dumps, SIGPIPE
-// ignored.
+// Those of 0 to 2 that are closed become /dev/null: a socket must never get the number of a stream
+// that something reads from or prints to (`attach` would send a peer its own bytes back).
+void open_standard_streams();
+// umask, the limit of open files raised, no core dumps, SIGPIPE ignored.
 void prepare_process();
 // Signals for which there is no handler yet, or no more, wait meanwhile.
 void hold_signals(std::initializer_list<int> signals, bool hold);

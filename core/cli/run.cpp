@@ -119,6 +119,7 @@ class Daemon {
   }
 
   void hang_up() {
+    if (stopping_) return say(Level::warn, "reload", {}, "not done: the keeper is stopping");
     const ReloadOutcome outcome = reload(false);
     for (const Diagnostic& d : outcome.diagnostics)  // nobody else would hear of them
       log_.line(

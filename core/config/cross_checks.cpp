@@ -1,5 +1,7 @@
 // What only shows when the sections are seen together: names, shared listeners, app sockets.
 // Called by the loader, last.
+#include <algorithm>
+#include <array>
 #include <map>
 #include <tuple>
 
@@ -28,6 +30,23 @@ std::string named(const SessionConfig& s) {
 
 Prefix prefix_of(const SessionConfig& s) {
   return s.peer_prefix ? *s.peer_prefix : Prefix::host(s.peer.address);
+}
+
+// The path as the kernel goes it: "/run//x" and "/run/./x" are "/run/x".
+std::string plain_path(const std::string& path) {
+  std::string out;
+  for (std::size_t at = 0; at < path.size();) {
+    const std::size_t end = std::min(path.find('/', at), path.size());
+    const std::string part = path.substr(at, end - at);
+    if (!part.empty() && part != ".") out.append("/").append(part);
+    at = end + 1;
+  }
+  return out;
+}
+
+// Does a socket that listens on `wide` take what comes to `one` as well? Then both cannot be.
+bool covers(const Address& wide, bool v6only, const Address& one) {
+  return wide.is_any() && (wide.family == one.family || (wide.family == 6 && !v6only));
 }
 
 // What stands on one (address, port, interface).
@@ -115,11 +134,13 @@ class CrossCheck {
   void app(const ReadSession& r) {
     const SessionConfig& s = r.config;
     if (!s.app || s.app_mode != AppMode::listen) return;
-    if (s.app->is_unix() && s.app->path == keeper_.control)
+    Endpoint at = *s.app;
+    at.path = plain_path(at.path);
+    if (at.is_unix() && at.path == plain_path(keeper_.control))
       complain(out_, place(s, "app"), named(s),
                "app " + s.app->to_string() + " is the control socket; choose another path");
-    const auto [it, fresh] = apps_.emplace(*s.app, &r);
-    if (fresh) return;
+    const auto [it, fresh] = apps_.emplace(at, &r);
+    if (fresh) return overlap(s);
     const ReadSession& other = *it->second;
     const bool shares = r.facts == other.facts && r.facts->shares_app && s.mode == Mode::active &&
                         other.config.mode == Mode::active;
@@ -129,10 +150,32 @@ class CrossCheck {
                    named(other.config) + ", and nothing tells their apps apart; give each its own");
   }
 
+  // App sockets take both families on [::].
+  void overlap(const SessionConfig& s) {
+    if (s.app->is_unix()) return;
+    const Address& a = s.app->address;
+    auto& same_port = ports_[s.app->port];
+    const SessionConfig*& mine =
+        same_port[(a.family == 6 ? 2U : 0U) + static_cast<unsigned>(a.is_any())];
+    if (!mine) mine = &s;
+    for (const SessionConfig* other : same_port) {
+      if (other == nullptr || other->app == s.app) continue;
+      const Address& b = other->app->address;
+      if (!covers(a, false, b) && !covers(b, false, a)) continue;
+      complain(out_, place(s, "app"), named(s),
+               "app " + s.app->to_string() + " and app " + other->app->to_string() + " of " +
+                   named(*other) + " cannot both be listened on; choose another port");
+      break;
+    }
+  }
+
   void app_against_listeners(const SessionConfig& s) {
     if (s.app->is_unix()) return;
     for (const auto& [key, shared] : listeners_)
-      if (std::get<0>(key) == s.app->address && std::get<1>(key) == s.app->port)
+      if (const Address& a = s.app->address;
+          std::get<1>(key) == s.app->port &&
+          (std::get<0>(key) == a || covers(std::get<0>(key), shared.first->v6only, a) ||
+           covers(a, false, std::get<0>(key))))
         complain(out_, place(s, "app"), named(s),
                  "app " + s.app->to_string() + " is where " + named(*shared.first) +
                      " listens for its peer; choose another port");
@@ -143,6 +186,9 @@ class CrossCheck {
   std::map<std::string, Location> names_;
   std::map<Listener, Shared> listeners_;
   std::map<Endpoint, const ReadSession*> apps_;
+  // By port, the first of each family that has an address and the first that is a wildcard: who
+  // overlaps with any, overlaps with one of these.
+  std::map<std::uint16_t, std::array<const SessionConfig*, 4>> ports_;
 };
 
 }  // namespace

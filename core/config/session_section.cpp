@@ -1,7 +1,10 @@
 // One [[session]]: from its merged table to SessionConfig, with every contradiction that shows in
 // the session alone. Called by the loader.
+#include <pwd.h>
+
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 
 #include "config/fields.hpp"
 #include "config/host_name.hpp"
@@ -31,6 +34,25 @@ void set_default(Slot& slot, std::string text, std::int64_t number) {
   slot.present = true;
   slot.text = std::move(text);
   slot.number = number;
+}
+
+// Nobody answers there over TCP. What is only a subnet's broadcast address the kernel alone knows.
+bool is_for_many(const Address& a) {
+  const Address broadcast{4, {255, 255, 255, 255}, {}};
+  return a == broadcast || (a.family == 4 && (a.bytes[0] & 0xf0) == 0xe0) ||
+         (a.family == 6 && a.bytes[0] == 0xff);
+}
+
+// Of app_users: what is wrong with the entry, or empty.
+std::string wrong_user(const std::string& user) {
+  if (user.empty()) return "is empty";
+  uid_t uid = 0;
+  const char* const end = user.data() + user.size();
+  if (user.find_first_not_of("0123456789", user[0] == '-' ? 1 : 0) != std::string::npos) return {};
+  const auto [stop, error] = std::from_chars(user.data(), end, uid);
+  // The last one is the kernel's "no user".
+  if (error != std::errc() || stop != end || uid == static_cast<uid_t>(-1)) return "is no user id";
+  return {};
 }
 
 class SessionReader {
@@ -224,6 +246,8 @@ class SessionReader {
                                                                        : std::uint16_t{179},
                           {}}.to_string()));
     }
+    if (is_for_many(c_.peer.address))
+      wrong(slot, said + " is a multicast or broadcast address; a peer is one host, over TCP");
     if (c_.peer.address.is_any())
       wrong(slot, said + " is no address of a peer; passive sessions may take a prefix instead");
   }
@@ -235,6 +259,8 @@ class SessionReader {
       return wrong(slot, said +
                              " is a prefix, and a prefix cannot be dialled; write mode = "
                              "\"passive\" or one address with its port");
+    if (is_for_many(parsed->address))
+      wrong(slot, said + " holds multicast or broadcast addresses; a peer is one host, over TCP");
     if (parsed->is_host()) {
       c_.peer.address = parsed->address;
       return;
@@ -273,6 +299,12 @@ class SessionReader {
       wrong(slot, said + (c_.mode == Mode::active
                               ? " says nothing to a session that dials; leave it out"
                               : " is no address to dial from; write the one that the peer knows"));
+    if (!listens && c_.link == LinkMode::per_client && c_.source.port != 0)
+      warn(slot,
+           said +
+               " has a port, and from one port there can be one link at a time: a second "
+               "client waits in vain, and one that follows for up to a minute (TIME_WAIT); write " +
+               quoted(c_.source.address.to_string()));
     if (!listens || c_.source.port != 0 || !result_.facts) return;
     c_.source.port = result_.facts->default_port;
     if (c_.source.port == 0)
@@ -309,7 +341,6 @@ class SessionReader {
     Slot& slot = f["app"];
     Slot& mode = f["app_mode"];
     c_.app_remote = f["app_remote"].number != 0;
-    c_.app_users = f["app_users"].items;
     c_.app_socket_mode = f["app_socket_mode"].text;
     c_.app_socket_group = f["app_socket_group"].text;
     const std::string& bits = c_.app_socket_mode;
@@ -319,6 +350,7 @@ class SessionReader {
       wrong(f["app_socket_mode"], "app_socket_mode = " + quoted(bits) +
                                       " must be a file mode in octal, such as \"0660\"");
     if (result_.facts) app_mode(mode);
+    app_users(f["app_users"]);
     if (!slot.present) {
       const bool accepts_only = c_.link == LinkMode::per_client && c_.mode == Mode::passive;
       if (result_.facts && accepts_only && !result_.facts->app_optional && !is_bad(slot))
@@ -343,6 +375,36 @@ class SessionReader {
       wrong(slot, said +
                       " is not a loopback address, so its bytes would cross the network "
                       "unauthenticated; use one, or a UNIX socket, or write app_remote = true");
+  }
+
+  void app_users(Slot& slot) {
+    // What is wrong in a layer is said once, of the layer.
+    const std::string layer = around_.layers.label(slot.at);
+    const std::string& where = layer.empty() ? where_ : layer;
+    const auto say = [&](const std::string& text, Diagnostic::Severity severity) {
+      const bool told = std::any_of(out_.begin(), out_.end(), [&](const Diagnostic& d) {
+        return d.at == slot.at && d.text == where + ": " + text;
+      });
+      if (!told || layer.empty()) complain(out_, slot.at, where, text, severity);
+    };
+    // One that accepts connections alone can tell who it is that comes.
+    const bool dials = result_.facts && c_.app_mode == AppMode::connect;
+    if (dials && layer.empty() && !slot.items.empty())
+      say("app_users says who may connect as the app, but here the keeper connects to the app" +
+              std::string(c_.link == LinkMode::per_client ? ", as passive per-client sessions do"
+                                                          : " (app_mode = \"connect\")") +
+              "; leave it out",
+          Diagnostic::error);
+    if (dials) slot.items.clear();  // meant for the other sessions of its layer
+    c_.app_users = slot.items;
+    for (const std::string& user : slot.items) {
+      const std::string entry = "app_users has " + quoted(user) + ", which ";
+      if (const std::string why = wrong_user(user); !why.empty())
+        say(entry + why + "; write a user's name or number", Diagnostic::error);
+      else if (user.find_first_not_of("0123456789") != std::string::npos &&
+               getpwnam(user.c_str()) == nullptr)
+        say(entry + "is nobody's name on this host and lets nobody in", Diagnostic::warning);
+    }
   }
 
   // Each peer of the prefix has a session of its own.

@@ -113,6 +113,9 @@ std::string operate(ControlServer::State& s, const Request& request, const PeerU
 
 std::string reload(ControlServer::State& s, const Request& request, const PeerUser& user) {
   if (!request.dry_run) s.keeper.note_operator("", "reload", user.uid, user.pid);
+  // Nothing is wrong with the file, which is not even read.
+  if (s.keeper.status().draining)
+    return refusal_line(Refusal::failed, "the keeper is stopping; nothing was changed");
   const ReloadOutcome outcome = s.reload(request.dry_run);
   const std::string details = reload_json(outcome, request.dry_run);
   if (!outcome.ok)

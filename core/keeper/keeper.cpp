@@ -102,6 +102,7 @@ void Keeper::State::look_whether_drained() {
   if (!on_drained || !slots.empty()) return;
   // A key must stay on its socket until the FIN is acknowledged; that takes two seconds at most.
   if (closing.count() > 0) {
+    closing.hurry();
     drain_timer.start(look_again);
     return;
   }
@@ -114,9 +115,13 @@ void Keeper::State::release() {
 }
 
 void Keeper::State::host_changed() {
+  // Who loses its listener now has just been tried, and waits for the next change.
+  std::vector<Session*> waiting;
   for (Slot& slot : slots) {
-    if (slot.session->waits_for_host()) slot.session->kick();
+    if (slot.session->waits_for_host()) waiting.push_back(slot.session.get());
   }
+  for (auto& [session, error] : listeners.host_changed()) session->claim_lost(error);
+  for (Session* session : waiting) session->kick();
 }
 
 Keeper::Keeper(std::unique_ptr<State> state) : s_(std::move(state)) {}

@@ -1,6 +1,8 @@
 // Listeners: owned by the Keeper; sessions come to it through Surroundings::claim.
 #include "keeper/listeners.hpp"
 
+#include <net/if.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <optional>
@@ -13,6 +15,7 @@ struct Listeners::Place {
   std::vector<Session*> sessions;
   std::unique_ptr<Listener> listener;
   Transport transport;  // as the listener has it
+  unsigned device = 0;  // the index that its device had; 0: on no device
   // No room for one more key, when that was tried last: hundreds that wait for room would else try
   // all keys again with each of their retries.
   std::optional<Error> full;
@@ -42,6 +45,12 @@ Transport shared_transport(const std::vector<Session*>& sessions) {
   shared.ttl_security_hops.reset();
   if (any) shared.ttl_security_hops = all ? loosest : 255;  // 255: sent with 255, accepted from 1
   return shared;
+}
+
+// Of the device that a listener of this name is bound to; 0: of none, or there is none now.
+unsigned device_of(const std::pair<Endpoint, std::string>& name) {
+  const std::string& device = name.second.empty() ? name.first.address.scope : name.second;
+  return device.empty() ? 0 : if_nametoindex(device.c_str());
 }
 
 }  // namespace
@@ -92,8 +101,11 @@ std::vector<Claim> Listeners::claims_of(const Name& name, const Place& place) co
 
 Result<void> Listeners::update(const Name& name, Place& place) {
   const Transport transport = shared_transport(place.sessions);
+  if (place.listener && device_of(name) != place.device) place.listener.reset();
   if (!place.listener) {
     const bool keyed = place.sessions.front()->key() != nullptr;
+    // Before it is opened: one that is made anew meanwhile is seen as another.
+    place.device = device_of(name);
     auto opened = Listener::open(loop_, name.first, transport, keyed, [](Listener::Accepted from) {
       auto* session = static_cast<Session*>(from.owner);
       session->accepted(std::move(from));
@@ -121,23 +133,37 @@ Listeners::Lost Listeners::release() {
       it = places_.erase(it);
       continue;
     }
-    if (update(it->first, place)) {
-      ++it;
-      continue;
-    }
-    // One by one, so that as many as fit are served and each of the others has its own words.
-    const std::vector<Session*> all = std::move(place.sessions);
-    place.sessions.clear();
-    for (Session* session : all) {
-      place.sessions.push_back(session);
-      if (Result<void> done = update(it->first, place); !done) {
-        place.sessions.pop_back();
-        lost.emplace_back(session, std::move(done).error());
-      }
-    }
-    it = place.sessions.empty() ? places_.erase(it) : std::next(it);
+    it = restore(it->first, place, lost) ? std::next(it) : places_.erase(it);
   }
   return lost;
+}
+
+Listeners::Lost Listeners::host_changed() {
+  Lost lost;
+  if (holding_) return lost;  // release() is about to look
+  for (auto it = places_.begin(); it != places_.end();) {
+    Place& place = *it->second;
+    // None: a claim has found the device gone before we were told.
+    const bool stale = !place.listener || device_of(it->first) != place.device;
+    it = !stale || restore(it->first, place, lost) ? std::next(it) : places_.erase(it);
+  }
+  return lost;
+}
+
+// False: nobody is served there any more.
+bool Listeners::restore(const Name& name, Place& place, Lost& lost) {
+  if (update(name, place)) return true;
+  // One by one, so that as many as fit are served and each of the others has its own words.
+  const std::vector<Session*> all = std::move(place.sessions);
+  place.sessions.clear();
+  for (Session* session : all) {
+    place.sessions.push_back(session);
+    if (Result<void> done = update(name, place); !done) {
+      place.sessions.pop_back();
+      lost.emplace_back(session, std::move(done).error());
+    }
+  }
+  return !place.sessions.empty();
 }
 
 Result<void> Listeners::claim(Session& session) {

@@ -28,6 +28,10 @@ class Listeners {
   Lost release();
   void set_prefixes(std::vector<ListenConfig>);
 
+  // Devices have come or gone. A socket stays bound to the device that there was when it was
+  // opened, also when there is another of that name: such sockets are opened again.
+  Lost host_changed();
+
   Result<void> claim(Session&);
   void unclaim(Session&);
 
@@ -36,6 +40,7 @@ class Listeners {
   using Name = std::pair<Endpoint, std::string>;  // address:port, interface
   static Name name_of(const Session&);
   Result<void> update(const Name&, Place&);
+  bool restore(const Name&, Place&, Lost&);
   std::vector<Claim> claims_of(const Name&, const Place&) const;
 
   Loop& loop_;

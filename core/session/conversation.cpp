@@ -212,8 +212,10 @@ void Conversation::came_up(End& e, std::uint32_t flags) {
   e.since = session_.around().loop.now();
   e.up = true;
   const bool is_peer = &e == &peer_;
-  if (e.id != PH_PEER && e.id != PH_RIVAL) session_.app_came(*this);
+  const bool is_app = e.id != PH_PEER && e.id != PH_RIVAL;
+  if (is_app) session_.app_came(*this);
   if (broken_) {  // between the fault and the last of the ends that it costs
+    e.turned_away = true;
     end(e, Cause::internal, "plugin " + session_.library().name() + " has broken", true, true);
     return;
   }
@@ -222,7 +224,10 @@ void Conversation::came_up(End& e, std::uint32_t flags) {
   link_info(e.id, info);
   info.flags |= flags;
   const int status = instance_.on_up(e.id, info);
-  if (!contained()) return;
+  const bool whole = contained();
+  e.turned_away = whole && (status < 0 || e.ending);
+  if (is_app && !e.turned_away) session_.app_taken();
+  if (!whole) return;
   if (status < 0) {
     end(e, Cause::framing,
         "plugin " + session_.library().name() + " turned the link away (status " +
@@ -442,7 +447,8 @@ void Conversation::tell_down(End& e) {
   const std::unique_ptr<Ending> ending = std::move(e.ending);
   const std::unique_ptr<Link> link = std::move(e.link);
   const ph_link id = e.id;
-  const bool was_up = e.up, by_plugin = e.by_plugin, is_peer = &e == &peer_;
+  const bool was_up = e.up, by_plugin = e.by_plugin, is_peer = &e == &peer_,
+             turned_away = e.turned_away;
   const auto lasted =
       std::chrono::duration_cast<Milliseconds>(session_.around().loop.now() - e.since);
   if (splice_ && (splice_->a == id || splice_->b == id)) splice_.reset();
@@ -489,7 +495,7 @@ void Conversation::tell_down(End& e) {
                                was_established, lasted});
   } else if (id != PH_RIVAL) {
     if (was_up) {
-      session_.app_left(*this, ending->end);
+      session_.app_left(*this, ending->end, turned_away);
     } else if (ending->end.cause == Cause::app_unreachable) {
       session_.app_dial_failed(ending->end.text, true);
     }

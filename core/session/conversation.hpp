@@ -118,6 +118,7 @@ class Conversation final : public ph_instance, private LinkEvents, private Later
     ph_link waits_for = no_link;  // its input is blocked until that link has room
     bool outgoing = false;
     bool up = false;                 // on_up was called
+    bool turned_away = false;        // by the plugin, in on_up
     bool paused = false;             // by the plugin
     bool fell_short = false;         // a send to it fell short: on_writable is owed
     bool eof_due = false;            // FIN seen, not told yet

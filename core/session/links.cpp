@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <bit>
 
 #include "net/peer_user.hpp"
 #include "net/tcp_auth.hpp"
@@ -69,6 +68,7 @@ void Session::dialed(Result<Fd> fd) {
   dialer_.reset();
   if (!fd) {
     note_failure(fd.error().cause, fd.error().text, false, false);
+    failures_->of_dial = true;
     tell(PeerEvent::dial_failed);
     take_parked();
     return;
@@ -188,9 +188,11 @@ void Session::hand_on(Listener::Accepted from) {
   if (child) return (*child)->accepted(std::move(from));
   abort_connection(from.fd.get());
   // As a repeated failure is told: who scans a prefix must not fill the log.
-  const bool tell_it = std::has_single_bit(++turned_away_);
+  ++peers_turned_away_.count;
+  const bool tell_it = peers_turned_away_.tell(around_.loop.now());
   line(tell_it ? Level::warn : Level::debug, "dynamic-peer", child.error().text, {}, "turned away",
-       {"address", from.remote.address.to_string()}, {"count", std::to_string(turned_away_)});
+       {"address", from.remote.address.to_string()},
+       {"count", std::to_string(peers_turned_away_.count)});
 }
 
 void Session::take_parked() {
@@ -207,6 +209,8 @@ bool Session::ours_wins(const Endpoint& ours, const Endpoint& theirs) const {
 
 void Session::peer_established(Conversation&) {
   ++established_count_;
+  // Other clients' links may not have ended: that one came up ends the row of failed dials.
+  if (per_client() && failures_ && failures_->of_dial) failures_->same.count = 0;
   tell(PeerEvent::up);
   mark_established();
   if (!per_client()) tell(AppEvent::link_up);
@@ -222,7 +226,11 @@ void Session::account(const Loss& loss) {
   if (!per_client()) {
     backoff_.established_for(config_.retry, loss.was_established ? loss.lasted : Milliseconds(0));
     if (loss.retry == RetryClass::slow) retry_class_ = RetryClass::slow;
-    if (backoff_.failures() == 0 && failures_) failures_->same = 0;  // what failed before is over
+    // What failed before is over.
+    if (backoff_.failures() == 0 && failures_) failures_->same.count = 0;
+  } else if (loss.was_established && loss.lasted >= config_.retry.reset_after && failures_ &&
+             failures_->last_error && failures_->last_error->cause == loss.cause) {
+    failures_->same.count = 0;
   }
   if (failure) {
     note_failure(loss.cause, loss.text, loss.was_established, per_client());
@@ -268,9 +276,11 @@ void Session::app_accepted(Fd fd) {
   if (!config_.app_users.empty()) {
     const Result<PeerUser> user = peer_user(fd.get());
     if (!user || std::ranges::find(app_uids_, user->uid) == app_uids_.end()) {
-      line(Level::warn, "app",
+      ++users_refused_.count;
+      line(users_refused_.tell(around_.loop.now()) ? Level::warn : Level::debug, "app",
            user ? "refused: uid " + std::to_string(user->uid) + " is not in app_users"
-                : "refused: " + user.error().text);
+                : "refused: " + user.error().text,
+           {}, {}, {"count", std::to_string(users_refused_.count)});
       abort_connection(fd.get());
       return;
     }
@@ -311,17 +321,33 @@ Result<void> Session::attach(Fd fd) {
 void Session::app_came(Conversation&) {
   app_gone_since_.reset();
   app_backoff_.forget();
+  // One that was not dialled, by `peerhold attach`, says nothing about the socket.
+  if (config_.app_mode == AppMode::connect) app_works();
   tell(AppEvent::attached);
+}
+
+// The end of a row of failures to reach the app, or to open its socket.
+void Session::app_works() {
+  if (app_trouble_.empty()) return;
+  app_trouble_.clear();
+  if (failures_ && !failures_->of_dial) failures_->same.count = 0;
+}
+
+void Session::app_taken() {
   note_app("attached", {});
 }
 
-void Session::app_left(Conversation&, const LinkEnd& how) {
+void Session::app_left(Conversation&, const LinkEnd& how, bool turned_away) {
   tell(AppEvent::detached);
   if (app_side_.attached == 0) app_gone_since_ = around_.loop.now();
-  note_app("detached", how.text);
+  if (!turned_away) return note_app("detached", how.text);
+  ++apps_turned_away_.count;
+  line(!per_client() && apps_turned_away_.tell(around_.loop.now()) ? Level::info : Level::debug,
+       "app", how.text, {}, "app turned away", {"count", std::to_string(apps_turned_away_.count)});
 }
 
 void Session::app_dial_failed(const std::string& text, bool given_up) {
+  app_trouble_ = text;
   note_failure(Cause::app_unreachable, text, false);
   if (given_up) tell(AppEvent::dial_failed);
 }

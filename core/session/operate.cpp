@@ -33,6 +33,10 @@ void Session::down(const std::string& text) {
 }
 
 Result<void> Session::reset(const std::string& text) {
+  if (stopping_) {  // it is down for good: `up` would not start it
+    return Error{"session \"" + name() + "\" is being ended and has nothing left to reset", 0,
+                 Cause::admin};
+  }
   if (peer_side_.state == SessionState::down) {
     return Error{"session \"" + name() + "\" is administratively down; `peerhold up " + name() +
                      "` starts it",

@@ -22,7 +22,9 @@ SessionState derived(const PeerSide& s) {
   }
   if (s.dialing) return SessionState::connecting;
   if (s.cooling || s.dial_failed) return SessionState::backoff;
-  if (s.per_client && !listens(s)) return SessionState::listening;  // for clients
+  if (s.per_client && !listens(s)) {  // for clients
+    return s.app_shut ? SessionState::backoff : SessionState::listening;
+  }
   if (s.claimed) return SessionState::listening;
   return SessionState::backoff;
 }
@@ -67,6 +69,9 @@ std::uint16_t halt(PeerSide& s) {
 
 std::uint16_t step(PeerSide& s, PeerEvent event) {
   std::uint16_t actions = act_none;
+  if (event == PeerEvent::app_shut || event == PeerEvent::app_open) {
+    s.app_shut = event == PeerEvent::app_shut;
+  }
   // A stopped session only starts; links that end late are still counted.
   if (stopped(s)) {
     if (event == PeerEvent::start) {
@@ -87,6 +92,8 @@ std::uint16_t step(PeerSide& s, PeerEvent event) {
 
   switch (event) {
     case PeerEvent::start:
+    case PeerEvent::app_shut:
+    case PeerEvent::app_open:
       break;
     case PeerEvent::stop:
     case PeerEvent::broken:

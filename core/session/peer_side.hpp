@@ -24,6 +24,7 @@ struct PeerSide {
   bool established = false;  // persistent: the plugin said so; per-client: links > 0
   bool cooling = false;      // a retry timer runs
   bool dial_failed = false;  // per-client: the last dial failed (backoff until the next)
+  bool app_shut = false;     // the app socket cannot be opened: no client can come
   bool operator==(const PeerSide&) const = default;
 };
 
@@ -42,6 +43,8 @@ enum class PeerEvent : std::uint8_t {
   link_lost,  // one link ended, from either side
   retry_due,
   kick,  // an address or interface of this host changed: do not wait
+  app_shut,
+  app_open,  // the app socket could not be opened; it is open
   want,
   unwant,  // want_peer(true / false)
   broken,  // what no waiting can cure

@@ -1,6 +1,5 @@
 // Session, the part that is seen: status, events, log lines.
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
 #include "session/session.hpp"
@@ -64,7 +63,6 @@ std::string_view to_string(EventKind kind) {
 namespace {
 
 constexpr std::size_t failures_kept = 8;
-constexpr auto say_again_after = std::chrono::hours(1);
 
 }  // namespace
 
@@ -103,7 +101,7 @@ void Session::note_change(SessionState before) {
   const std::string cause = told ? std::string(to_string(change_cause_)) : std::string();
   const std::string text = told ? std::exchange(change_text_, {}) : std::string();
   // The same failure again and again is told at attempts 1, 2, 4, 8 … and once an hour.
-  const std::uint64_t same = failures_ ? failures_->same : 0;
+  const std::uint64_t same = failures_ ? failures_->same.count : 0;
   const bool attempt = now == SessionState::connecting || now == SessionState::opening ||
                        (now == SessionState::backoff && before != SessionState::established);
   bool quiet = attempt && same > 1;
@@ -117,11 +115,7 @@ void Session::note_change(SessionState before) {
 }
 
 bool Session::say_again() {
-  const SteadyTime now = around_.loop.now();
-  if (!std::has_single_bit(failures_->same) && now - failures_->last_told < say_again_after)
-    return false;
-  failures_->last_told = now;
-  return true;
+  return failures_->same.tell(around_.loop.now());
 }
 
 void Session::remember(Failure failure) {
@@ -135,14 +129,15 @@ void Session::note_failure(Cause cause, const std::string& text, bool establishm
   const Failure failure{cause, text, std::chrono::system_clock::now()};
   remember(failure);
   const bool again = failures_->last_error && failures_->last_error->cause == cause;
-  failures_->same = again ? failures_->same + 1 : 1;
+  failures_->same.count = again ? failures_->same.count + 1 : 1;
+  failures_->of_dial = false;
   failures_->last_error = failure;
   if (establishment) failures_->last_down = failure;
   change_cause_ = cause;
   change_text_ = text;
   if (own_line) {
     line(say_again() ? Level::warn : Level::debug, "error", text, to_string(cause), {},
-         {"attempt", std::to_string(failures_->same)});
+         {"attempt", std::to_string(failures_->same.count)});
   }
   emit(EventKind::error, {}, {}, std::string(to_string(cause)), text);
 }
@@ -226,6 +221,8 @@ SessionStatus Session::status() const {
   out.established_count = established_count_;
   if (state() == SessionState::backoff && deadlines_.is_set(peer_retry)) {
     out.retry_in = deadlines_.left(peer_retry);
+  } else if (state() == SessionState::backoff && deadlines_.is_set(app_retry)) {
+    out.retry_in = deadlines_.left(app_retry);
   }
   if (failures_) {
     out.last_error = failures_->last_error;
@@ -258,6 +255,8 @@ void Session::judge(SessionStatus& out, const Instance::Report& report) const {
     out.health = Health::down;
     if (out.state == SessionState::down) {
       out.health_text = config_.enabled ? "administratively down" : "enabled = false";
+    } else if (peer_side_.app_shut && !app_trouble_.empty()) {
+      out.health_text = app_trouble_;
     } else if (out.last_error) {
       out.health_text = out.last_error->text;
     } else if (out.state == SessionState::listening) {
@@ -278,6 +277,10 @@ void Session::judge(SessionStatus& out, const Instance::Report& report) const {
           ", " + std::to_string(report.held) + (report.held == 1 ? " route" : " routes");
     }
     if (!report.text.empty()) out.health_text += ": " + report.text;
+  } else if (per_client() && app_side_.configured && !app_trouble_.empty()) {
+    // Links may be up, or come: what has no app serves nobody.
+    out.health = Health::degraded;
+    out.health_text = app_trouble_;
   } else if (report.degraded) {
     out.health = Health::degraded;
     out.health_text = report.text;

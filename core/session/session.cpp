@@ -129,10 +129,14 @@ void Session::act_app(std::uint8_t actions) {
   }
   if ((actions & app_open) != 0) {
     if (const Result<void> opened = around_.open_app(*this)) {
+      app_works();
       tell(AppEvent::opened);
+      tell(PeerEvent::app_open);
     } else {
+      app_trouble_ = opened.error().text;
       note_failure(opened.error().cause, opened.error().text, false);
       tell(AppEvent::open_failed);
+      tell(PeerEvent::app_shut);
     }
   }
   if ((actions & app_dial) != 0) {
@@ -146,6 +150,8 @@ void Session::claim_lost(const Error& error) {
 }
 
 bool Session::waits_for_host() const {
+  // With links up too: nothing but this host can keep a claim from being met.
+  if (listens() && takes_links() && !peer_side_.claimed) return true;
   const bool idle = peer_side_.state == SessionState::backoff || app_side_.cooling;
   return idle && failures_ && failures_->last_error &&
          (failures_->last_error->cause == Cause::resource ||
@@ -217,7 +223,10 @@ void Session::stop(ph_goodbye why, const std::string& text, Milliseconds patienc
   tell(AppEvent::stop);
   tell(PeerEvent::stop);
   if (!clients_may_end_) drop_links();
-  chain_ = nullptr;  // the keeper may forget it; live sockets have their key
+  // The keeper may forget it; live sockets have their key. A keeper that stops forgets none before
+  // its sessions are gone: a reload is refused, and clients that still talk are shown with their
+  // key.
+  if (why != PH_BYE_STOP) chain_ = nullptr;
   maybe_gone();
 }
 
@@ -271,7 +280,11 @@ bool Session::reload(SessionConfig config, const KeyChain* chain) {
   chain_ = chain;
   if (old_users != config_.app_users) app_uids_ = uids_of(config_.app_users);
   configure_app_side();
-  if (app_moved && app_side_.up) tell(AppEvent::start);
+  if (app_moved) {  // what was wrong with the old place is no news of the new one
+    app_trouble_.clear();
+    if (app_side_.up) tell(AppEvent::start);
+    if (app_trouble_.empty()) tell(PeerEvent::app_open);
+  }
   for (const auto& one : conversations_) one->apply_transport();
   rekey();
   if (enabled_was && !config_.enabled) down("enabled = false");
@@ -289,6 +302,8 @@ void Session::rekey() {
     }
   }
   for (const auto& one : conversations_) one->apply_key();
+  // What ended a moment ago may still have bytes or its FIN on the way.
+  around_.closing.each(this, [this](int fd) { key_socket(fd); });
   if (now->id != key_id_) {
     const std::string from = std::to_string(key_id_), to = std::to_string(now->id);
     key_id_ = now->id;

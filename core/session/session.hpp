@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "auth/chain.hpp"
+#include "base/repeated.hpp"
 #include "config/config.hpp"
 #include "loop/deadlines.hpp"
 #include "net/dialer.hpp"
@@ -111,7 +112,8 @@ class Session {
   // The peer link has ended, and its rival has taken its place.
   void peer_replaced(const Loss&);
   void app_came(Conversation&);
-  void app_left(Conversation&, const LinkEnd&);
+  void app_taken();  // by the plugin, which may turn it away instead
+  void app_left(Conversation&, const LinkEnd&, bool turned_away);
   void app_dial_failed(const std::string& text, bool given_up);
   void plugin_broke(const std::string& fault);
   void settled(Conversation&);  // after its callbacks: may be over, or free for the next link
@@ -158,6 +160,7 @@ class Session {
   void take_parked();
   void hand_on(Listener::Accepted);
   void account(const Loss&);
+  void app_works();
   bool ours_wins(const Endpoint& ours, const Endpoint& theirs) const;
   // memory.cpp: when it was last established, and whether a child is still needed.
   void mark_established();
@@ -204,7 +207,8 @@ class Session {
   std::string bye_text_, bye_message_;  // in the log; the operator's own, for the peer
 
   std::optional<SteadyTime> last_established_;  // of links that this keeper has had
-  std::uint64_t turned_away_ = 0;               // peers of a dynamic session
+  Repeated peers_turned_away_;                  // of a dynamic session
+  Repeated users_refused_, apps_turned_away_;   // what any local user can cause
 
   // What status shows.
   WallTime since_;
@@ -215,10 +219,12 @@ class Session {
   struct Failures {
     std::optional<Failure> last_error, last_down;
     std::vector<Failure> recent;  // newest first, at most eight
-    std::uint64_t same = 0;       // the present failure in a row
-    SteadyTime last_told{};
+    Repeated same;                // the present failure in a row
+    bool of_dial = false;         // … is that the peer could not be reached
   };
   std::unique_ptr<Failures> failures_;  // most sessions never fail
+  // Why no app can be had; empty as soon as that works again.
+  std::string app_trouble_;
   Milliseconds retry_delay_{0};
   Cause change_cause_ = Cause::internal;  // of the next change of state
   std::string change_text_;

@@ -15,7 +15,8 @@ constexpr unsigned errors_that_bar = 3;
 void Speaker::app_up(ph_link link, const ph_link_info&) {
   const Ms at = now();
   if (at < barred_until_) {
-    app_refused_ = "it is not let in for another " + std::to_string((barred_until_ - at) / 1000 + 1) +
+    app_refused_ = "it is not let in for another " +
+                   std::to_string((barred_until_ - at) / 1000 + 1) +
                    "s: it answered the peer's routes with an error " +
                    std::to_string(errors_that_bar) + " times in a row";
     return turn_away(link, {code::cease, cease::connection_rejected, {}});
@@ -71,8 +72,9 @@ Speaker::Took Speaker::app_open(Connection& c, const Open& open) {
   if (const std::string missing = lacking(peer_->agreed, c.agreed); !missing.empty()) {
     // RFC 5492 §5: the capability that is required stands in the data.
     broke(c, Event::open_error, {code::open, open_error::unsupported_capability, {}});
-    app_refused_ = "the peer was promised " + missing +
-                   ", which the app does not offer; offer it there, or take it out of [session.bgp]";
+    app_refused_ =
+        "the peer was promised " + missing +
+        ", which the app does not offer; offer it there, or take it out of [session.bgp]";
     host_.log(PH_LOG_WARN, "the app is turned away: " + app_refused_);
     return Took::over;
   }
@@ -104,8 +106,8 @@ Speaker::Took Speaker::app_update(Connection& c, const Message& message, Batch& 
   }
   const Update& update = std::get<Update>(parsed);
   if (update.overrun) {
-    // RFC 7606 §4 would have it treated as a withdrawal; a router from before it resets the session,
-    // and whose mistake it is can be told here.
+    // RFC 7606 §4 would have it treated as a withdrawal; a router from before it resets the
+    // session, and whose mistake it is can be told here.
     if (!pass_to_peer(batch)) return Took::later;
     ++malformed_from_app_;
     broke(c, Event::update_error, {code::update, 1, {}});
@@ -125,8 +127,8 @@ Speaker::Took Speaker::app_update(Connection& c, const Message& message, Batch& 
   return Took::yes;
 }
 
-// False: there is no room at the peer; input from batch.used on is offered again. What the peer's link
-// has accepted, and nothing else, is in the Rib.
+// False: there is no room at the peer; input from batch.used on is offered again. What the peer's
+// link has accepted, and nothing else, is in the Rib.
 bool Speaker::pass_to_peer(Batch& batch) {
   if (batch.empty()) return true;
   if (!peer_ || peer_->closing) return true;  // it reaches nobody: the app's session ends as well
@@ -194,9 +196,9 @@ void Speaker::app_notification(const Notification& said) {
                                " three times in a row; it is not let in before retry.max");
   }
   const auto hard = inside_hard_reset(said);
-  const bool shutdown = options_.close_on_app_cease && said.code == code::cease &&
-                        (said.subcode == cease::admin_shutdown ||
-                         said.subcode == cease::peer_deconfigured);
+  const bool shutdown =
+      options_.close_on_app_cease && said.code == code::cease &&
+      (said.subcode == cease::admin_shutdown || said.subcode == cease::peer_deconfigured);
   if (!hard && !shutdown) return;
   give_up_routes("");
   if (!hard) going_ = true;

@@ -5,8 +5,9 @@
 constinit const ph_plugin peerhold_plugin_1 = ph::plugin<bgp::Speaker>({
     .name = "bgp",
     .version = "1.0.0",
-    .summary = "Keeps a BGP session with a router Established while the local BGP program comes and "
-               "goes.",
+    .summary =
+        "Keeps a BGP session with a router Established while the local BGP program comes and "
+        "goes.",
     .licence = "MIT",
     .options = bgp::option_table,
     .metrics = bgp::metric_table,

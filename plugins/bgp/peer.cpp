@@ -92,8 +92,8 @@ bool Speaker::settle_collision(Connection& c) {
   if (other == nullptr || other->closing) return true;
   Connection* loser = nullptr;
   if (other->is(State::established)) {
-    // RFC 4724 §4.2: of a peer that restarts gracefully a new connection says that the old one is dead,
-    // and is no collision.
+    // RFC 4724 §4.2: of a peer that restarts gracefully a new connection says that the old one is
+    // dead, and is no collision.
     if (other->agreed.graceful_restart) {
       input(*other, Event::tcp_fails,
             {PH_PEER_RESET, PH_RETRY_NORMAL, "replaced by a new connection of a restarted peer"});
@@ -101,7 +101,8 @@ bool Speaker::settle_collision(Connection& c) {
     }
     loser = &c;
   } else if (other->is(State::open_confirm)) {
-    const bool ours = ours_survives(*identifier_, options_.local_as, c.theirs->identifier, c.theirs->as);
+    const bool ours =
+        ours_survives(*identifier_, options_.local_as, c.theirs->identifier, c.theirs->as);
     loser = c.outgoing == ours ? other : &c;
     // Two of the same making: the newer one counts.
     if (c.outgoing == other->outgoing) loser = peer_.get();
@@ -113,7 +114,8 @@ bool Speaker::settle_collision(Connection& c) {
 }
 
 void Speaker::dump(Connection& loser) {
-  const bool before = std::exchange(draining_, true);  // closed on purpose: no failure of the session
+  const bool before =
+      std::exchange(draining_, true);  // closed on purpose: no failure of the session
   input(loser, Event::collision_dump, {PH_ADMIN, PH_RETRY_NORMAL, "another connection is kept"});
   draining_ = before;
 }
@@ -140,7 +142,8 @@ void Speaker::peer_established() {
   const auto& restart = c.ours.capabilities.graceful_restart;
   // The router keeps what we announced before our restart until our End-of-RIB: it must not come
   // before the app's routes.
-  end_of_rib_waits_ = has_app_ && held_.size() == 0 && restart && restart->restarting && c.agreed.graceful_restart;
+  end_of_rib_waits_ =
+      has_app_ && held_.size() == 0 && restart && restart->restarting && c.agreed.graceful_restart;
   if (end_of_rib_waits_) host_.timer(eor_timer, options_.holding.stale_time);
   forget_unspoken();
   announce_all();
@@ -210,8 +213,8 @@ Speaker::Took Speaker::peer_refresh(Connection& c, const Message& message) {
   const auto& refresh = std::get<RouteRefresh>(parsed);
   const bool app_hears = app_ && app_->speaks();
   if (refresh.kind == RouteRefresh::request) {
-    // An app that has not announced everything again yet cannot speak for all that is held, and without
-    // RFC 7313 it cannot say where its answer ends, as the peer was promised.
+    // An app that has not announced everything again yet cannot speak for all that is held, and
+    // without RFC 7313 it cannot say where its answer ends, as the peer was promised.
     const bool app_answers = app_hears && app_->agreed.route_refresh && held_.stale() == 0 &&
                              (app_->agreed.enhanced_refresh || !c.agreed.enhanced_refresh) &&
                              send(*app_, message.whole, Type::route_refresh);
@@ -263,8 +266,7 @@ void Speaker::peer_down(const ph_down& why) {
 // reset, so that the router lets go of the routes (RFC 8538 §3).
 Notification Speaker::goodbye(const Connection& c, std::uint8_t subcode,
                               const std::string& text) const {
-  const Notification plain =
-      cease_with(subcode, text.empty() ? options_.shutdown_message : text);
+  const Notification plain = cease_with(subcode, text.empty() ? options_.shutdown_message : text);
   const bool for_good = subcode == cease::admin_shutdown || subcode == cease::peer_deconfigured;
   return for_good && c.agreed.hard_resets ? hard_reset_of(plain) : plain;
 }

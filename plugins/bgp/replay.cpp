@@ -92,8 +92,8 @@ void Speaker::announce_all() {
   pump();
 }
 
-// What is held is written as its link agreed to. Where the present one has agreed to something else it
-// would be misread, or is in a family that must not be sent.
+// What is held is written as its link agreed to. Where the present one has agreed to something else
+// it would be misread, or is in a family that must not be sent.
 void Speaker::forget_unspoken() {
   const Agreement& agreed = peer_->agreed;
   auto add_path = peer_->writing().add_path;
@@ -175,8 +175,8 @@ void Speaker::ask_peer() {
   }
 }
 
-// A peer without RFC 7313 does not say when it has finished: it has when it falls silent. One with it
-// says so, or has forgotten to.
+// A peer without RFC 7313 does not say when it has finished: it has when it falls silent. One with
+// it says so, or has forgotten to.
 Ms Speaker::quiet_limit() const {
   return peer_ && peer_->agreed.enhanced_refresh ? 30000 : 2000;
 }

@@ -68,7 +68,7 @@ std::string plural(std::size_t n, const char* what) {
 std::string Speaker::status() const {
   const Ms at = now();
   Json out;
-  const auto told = [&](const char* name, const std::optional<Told>& one) {
+  const auto told = [&](const char* name, const std::unique_ptr<Told>& one) {
     if (!one) return;
     out[name] = {{"code", one->what.code},
                  {"subcode", one->what.subcode},
@@ -95,7 +95,8 @@ std::string Speaker::status() const {
   if (const auto left = hold_left(holding_, options_.holding, held(), at))
     out["hold_left_s"] = in_seconds(*left);
   if (!app_refused_.empty()) out["app_refused"] = app_refused_;
-  if (!app_ && app_gone_at_) out["app_lost"] = {{"why", why_ended_}, {"ago_s", in_seconds(at - *app_gone_at_)}};
+  if (!app_ && app_gone_at_)
+    out["app_lost"] = {{"why", why_ended_}, {"ago_s", in_seconds(at - *app_gone_at_)}};
   if (left_out_ > 0) out["routes_too_large"] = left_out_;
   out["updates_dropped_without_app"] = dropped_updates_;
   told("notification_sent", sent_);
@@ -129,7 +130,7 @@ int Speaker::command(const ph_command& command, std::string& reply) {
     case PH_CMD_HOLD:
       act(hold_for(holding_, options_.holding, held(), command.ms, at));
       reply = (plural(held_.size(), "route") +
-                         (app_ ? " will be held when the app leaves" : " are held"));
+               (app_ ? " will be held when the app leaves" : " are held"));
       return PH_OK;
     case PH_CMD_RELEASE: {
       const std::size_t affected = app_ ? held_.stale() : this->held();

@@ -1,4 +1,5 @@
-// Speaker, the part that both sides share: links, messages in, the state machine's actions, deadlines.
+// Speaker, the part that both sides share: links, messages in, the state machine's actions,
+// deadlines.
 #include "speaker.hpp"
 
 namespace bgp {
@@ -226,12 +227,12 @@ Speaker::Took Speaker::take_notification(Connection& c, const Message& message) 
   const std::string what_it_says = "sent " + describe(said);
   host_.metric(notifications_in, 1);
   if (app) {
-    from_app_ = Told{said, now()};
+    from_app_ = std::make_unique<Told>(Told{said, now()});
     input(c, Event::notification_received, {PH_NOTIFICATION, PH_RETRY_NORMAL, what_it_says});
     app_notification(said);
     return Took::over;
   }
-  received_ = Told{said, now()};
+  received_ = std::make_unique<Told>(Told{said, now()});
   host_.event("the peer " + what_it_says);
   const ph_retry retry = retry_cannot_cure(said) ? PH_RETRY_SLOW : PH_RETRY_NORMAL;
   input(c, Event::notification_received, {PH_NOTIFICATION, retry, "the peer " + what_it_says});
@@ -245,7 +246,8 @@ Speaker::Took Speaker::take_notification(Connection& c, const Message& message) 
 
 void Speaker::broke(Connection& c, Event event, Notification wrong) {
   Reason reason{event == Event::open_error ? PH_NOTIFICATION : PH_FRAMING,
-                retry_cannot_cure(wrong) ? PH_RETRY_SLOW : PH_RETRY_NORMAL, {}};
+                retry_cannot_cure(wrong) ? PH_RETRY_SLOW : PH_RETRY_NORMAL,
+                {}};
   if (c.role == Connection::Role::app) {
     reason.why = "was sent " + describe(wrong);
     app_refused_ = reason.why;
@@ -274,7 +276,8 @@ void Speaker::perform(Connection& c, const Actions& a, const Reason* reason) {
   if (a.send_open) send(c, encode(c.ours), Type::open);
   if (a.send_keepalive) send_keepalive(c);
   if (a.send_notification) {
-    (c.role == Connection::Role::app ? to_app_told_ : sent_) = Told{a.notification, at};
+    (c.role == Connection::Role::app ? to_app_told_ : sent_) =
+        std::make_unique<Told>(Told{a.notification, at});
     host_.metric(notifications_out, 1);
     host_.event("sent " + name_of(c) + " " + describe(a.notification));
     send_last(c, encode(a.notification));

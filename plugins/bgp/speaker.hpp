@@ -189,7 +189,7 @@ class Speaker {
   bool going_ = false;     // no link wanted until an app comes
   std::string why_ended_;  // of the app's last connection
   std::optional<Ms> app_gone_at_;
-  std::optional<Told> sent_, received_, from_app_, to_app_told_;
+  std::unique_ptr<Told> sent_, received_, from_app_, to_app_told_;
   std::uint64_t left_out_ = 0;  // routes that fit into no message of the peer's link
   std::uint64_t dropped_updates_ = 0, malformed_from_app_ = 0;
   std::string report_text_;

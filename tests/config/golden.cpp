@@ -129,7 +129,11 @@ void shipped(const std::string& file, const Libraries& libraries) {
     if (found != libraries.end()) return Result<const PluginFacts*>(&found->second->facts());
     return Result<const PluginFacts*>(Error{"is not among those given", 0});
   };
-  const Loaded loaded = load_config(with_plugins);
+  Loaded loaded = load_config(with_plugins);
+  // Whom an example lets in is somebody on its reader's host.
+  std::erase_if(loaded.diagnostics, [](const Diagnostic& d) {
+    return d.severity == Diagnostic::warning && d.text.find("nobody's name") != std::string::npos;
+  });
   if (!loaded.diagnostics.empty()) return fail(file, "is not taken as it stands\n" + said(loaded));
   ++passes;
 }

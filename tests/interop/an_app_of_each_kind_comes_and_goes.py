@@ -41,6 +41,18 @@ with Lab("near", "far") as lab:
     same(router.routes(), set(app.announced), "routes changed at run time")
     withdrawn = withdrawals(router)
 
+    # A refresh that the router asks for: the app answers, or the keeper for an app that lacks RFC 7313 (GoBGP).
+    if kind != "exabgp":  # which ends its session when it is asked for one
+        def messages():
+            return keeper.status("link")["plugin_status"]["peer"]["messages"]
+        before = messages()
+        router.refresh()
+        wait_for(lambda: messages()["out"]["update"] > before["out"]["update"], 10, f"routes; before {before}")
+        if kind != "frr":  # which takes its time to say EoRR
+            wait_for(lambda: messages()["out"]["route_refresh"] >= before["out"]["route_refresh"] + 2, 10, "BoRR and EoRR")
+        same(keeper.status("link")["app"]["attached"], 1, "the app")
+        same(router.routes(), set(app.announced), "after a refresh")
+
     for what, end in (("an orderly stop", app.stop), ("SIGKILL", app.kill)):
         end()
         keeper.wait_app(0)

@@ -92,8 +92,9 @@ class GoBgp(Speaker):
         return len(re.findall(rf'msg="Peer Up" Key="?{re.escape(of)}"? ', self.said()))
 
     def routes(self, of=None):
-        text = self.gobgp("-j", "neighbor", of or self.addresses[0], "adj-in")
-        return prefixes(json.loads(text)) if text.startswith("{") else set()
+        # Without a family it shows that of the address only.
+        texts = [self.gobgp("-j", "neighbor", of or self.addresses[0], "adj-in", "-a", kind) for kind in ("ipv4", "ipv6")]
+        return set().union(*(prefixes(json.loads(text)) for text in texts if text.startswith("{")))
 
     def count(self, of=None):
         # The counters of `gobgp neighbor` come as the families do, in lists.

@@ -6,7 +6,7 @@ from kit import *
 
 with Lab("near", "far") as lab:
     near, far = lab
-    keeper, _ = pair(lab)
+    keeper, listening = pair(lab)
     serve(far, FAR_APP, echo)
     data = bytes(range(256)) * 4000
 
@@ -18,6 +18,24 @@ with Lab("near", "far") as lab:
     same((done.returncode, done.stderr, len(done.stdout)), (0, b"", len(data)), "exit, errors, bytes")
     same(digest(done.stdout), digest(data), "digest of what came back")
     same(attach(keeper, "nobody", input=b"").returncode, 3, "exit for a session that is not there")
+
+    # A closed stdin is an empty one: the control socket must not get its number, and the peer not its own bytes.
+    heard = []
+
+    def greet(sock):
+        sock.sendall(b"greeting")
+        heard.append(read_to_end(sock))
+
+    serve(far, far.at(8008), greet)
+    bare = Keeper(near, session("bare", mode="active", peer=far.at(8008), source=near.ip, keychain="none"), name="bare")
+    done = near.run("sh", "-c", f"exec {PROGRAM} --control {bare.control} attach bare <&-")
+    same((done.stdout, done.stderr), ("greeting", ""), "what a closed stdin leaves")
+    wait_for(lambda: heard, 10, "the end of the stream at the peer")
+    same(heard, [b""], "what the peer was sent")
+
+    # A session that takes no app says so.
+    answer = listening.cli("attach", "link", expect=1)
+    require("nothing can attach" in answer.stderr, f"a passive per-client session: {answer}")
 
     # persistent, and without an `app` of its own.
     peer = listen(far, far.at(PORT + 1), keyed(near.ip))

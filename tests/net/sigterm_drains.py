@@ -34,6 +34,14 @@ with Lab("near", "far") as lab:
         talk(client)
         time.sleep(0.2)  # the drain is given every chance to be too short
     require(keeper.process.poll() is None, "gone while a client is there")
+    # What operators are told meanwhile; nothing is wrong with the file, and `up` starts nothing.
+    same(keeper.status("link")["key"] and keeper.status("link")["key"]["id"], 1, "the key of the clients that remain")
+    for words in (["reload"], ["reload", "--dry-run"], ["attach", "link"]):
+        answer = keeper.cli(*words, expect=1)
+        require("the keeper is stopping" in answer.stderr and "error" not in answer.stderr, f"{words}: {answer}")
+    answer = keeper.cli("reset", "link", expect=1)
+    require("is being ended" in answer.stderr and "peerhold up" not in answer.stderr, f"reset: {answer}")
+    talk(client)
     client.close()
     same(keeper.wait_exit(), 0, "exit status after the last client has gone")
 

@@ -48,7 +48,7 @@ struct ph_instance {
   Words acts;                     // close, abort, fail, want_peer ...
   Words events, logs;
   std::map<std::string, std::int64_t> metrics;
-  int established = 0;
+  int established = 0, promoted = 0;
   bool wanted = true;
   std::int64_t user_timeout = -1;
   std::map<std::uint32_t, std::uint64_t> timers;
@@ -81,7 +81,6 @@ struct ph_instance {
   Words take_acts();
 
  private:
-  struct Config;
   friend struct Table;
   void settle();
   bool step();
@@ -102,8 +101,16 @@ struct ph_instance {
   bool inside_ = false;
 };
 
+struct ph_config {
+  ph_instance* host;
+};
+const ph_host* fake_table();
+
 // Words for one stream of messages: "OPEN", "+192.0.2.0/24", "-…", "eor …", "refresh …", "6/2".
 Words words_of(bgp::Bytes);
+inline std::string last(const Words& words) {
+  return words.empty() ? "" : words.back();
+}
 
 // ---- scripts
 inline constexpr std::uint32_t our_as = 64512, peer_as = 64513;
@@ -111,6 +118,7 @@ inline constexpr std::uint32_t peer_id = 0xC0000201, app_id = 0x7F00000B;
 
 bgp::Open peer_says(std::vector<bgp::Family> = {bgp::ipv4_unicast}, bool refresh = true);
 bgp::Open app_says(std::vector<bgp::Family> = {bgp::ipv4_unicast}, bool refresh = true);
+bgp::Open restarting_peer(bool notification = false);  // graceful restart, with N or without
 bgp::Buffer joined(std::initializer_list<bgp::Buffer>);
 bgp::Buffer announce(const char* prefix, const char* next_hop = "192.0.2.9");
 bgp::Buffer announce6(const char* prefix, const char* next_hop);
@@ -119,3 +127,8 @@ bgp::Buffer cease_message(std::uint8_t subcode, const char* text = "");
 bgp::Buffer refresh(std::uint8_t kind = 0, bgp::Family = bgp::ipv4_unicast);
 void peer_establishes(ph_instance&, const bgp::Open& = peer_says(), ph_link = PH_PEER);
 ph_link app_attaches(ph_instance&, const bgp::Open& = app_says(), std::size_t rate = all_room);
+// An app that has announced 192.0.2.0/24 and 198.51.100.0/24, on an established link; what was said
+// is taken.
+ph_link announced(ph_instance&);
+Words peer_hears(ph_instance&);                     // as take(), without KEEPALIVEs
+void keep_peer_for(ph_instance&, std::int64_t ms);  // the peer keeps alive meanwhile

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "fake_host.hpp"
@@ -47,6 +48,16 @@ Open app_says(std::vector<Family> families, bool with_refresh) {
   open.as = our_as;
   open.identifier = app_id;
   open.capabilities.four_octet_as = our_as;
+  return open;
+}
+
+Open restarting_peer(bool notification) {
+  Open open = peer_says();
+  GracefulRestart restart;
+  restart.notification = notification;
+  restart.time_s = 120;
+  restart.families[ipv4_unicast] = true;
+  open.capabilities.graceful_restart = restart;
   return open;
 }
 
@@ -100,6 +111,29 @@ ph_link app_attaches(ph_instance& host, const Open& open, std::size_t rate) {
   return link;
 }
 
+ph_link announced(ph_instance& host) {
+  peer_establishes(host);
+  const ph_link app = app_attaches(host);
+  host.feed(app, joined({announce("192.0.2.0/24"), announce("198.51.100.0/24")}));
+  host.take(app);
+  host.take(PH_PEER);
+  host.take_acts();
+  return app;
+}
+
+Words peer_hears(ph_instance& host) {
+  Words words = host.take(PH_PEER);
+  std::erase(words, "KEEPALIVE");
+  return words;
+}
+
+void keep_peer_for(ph_instance& host, std::int64_t ms) {
+  for (; ms > 0; ms -= 10000) {
+    host.feed(PH_PEER, keepalive());
+    host.advance(std::min<std::int64_t>(ms, 10000));
+  }
+}
+
 Words words_of(Bytes in) {
   Words out;
   while (!in.empty()) {
@@ -124,9 +158,8 @@ Words words_of(Bytes in) {
       const auto update = std::get<Update>(parse_update(message.body()));
       if (const auto family = update.end_of_rib()) out.push_back("eor " + to_string(*family));
       const auto each = [&](const char* sign, Family family, Bytes nlri) {
-        each_nlri(family, false, nlri, [&](Bytes, Bytes entry) {
-          out.push_back(sign + to_text(family, false, entry));
-        });
+        each_nlri(family, false, nlri,
+                  [&](Bytes, Bytes entry) { out.push_back(sign + to_text(family, false, entry)); });
       };
       each("-", ipv4_unicast, update.withdrawn);
       each("+", ipv4_unicast, update.nlri);

@@ -12,7 +12,7 @@ using namespace bgp;
 namespace {
 
 struct Cut {
-  std::size_t first = 0;    // one cut after so many bytes of each turn; 0: none
+  std::size_t first = 0;           // one cut after so many bytes of each turn; 0: none
   std::mt19937* random = nullptr;  // or pieces of any size
 };
 
@@ -27,7 +27,8 @@ void say(ph_instance& host, ph_link link, const Buffer& bytes, const Cut& cut) {
     std::size_t some = rest.size();
     if (cut.first != 0 && rest.size() == bytes.size()) some = std::min(some, cut.first);
     if (cut.random != nullptr)
-      some = std::min<std::size_t>(some, std::uniform_int_distribution<std::size_t>(1, 40)(*cut.random));
+      some = std::min<std::size_t>(some,
+                                   std::uniform_int_distribution<std::size_t>(1, 40)(*cut.random));
     host.feed(link, rest.first(some));
     rest = rest.subspan(some);
   }
@@ -55,7 +56,8 @@ Heard converse(const Cut& cut, std::size_t peer_room = all_room, std::size_t app
               refresh(2), withdraw("172.16.0.0/16"), end_of_rib(ipv4_unicast)}),
       cut);
   say(host, link,
-      joined({many, end_of_rib(ipv4_unicast), keepalive(), withdraw("10.0.3.0/24"), refresh()}), cut);
+      joined({many, end_of_rib(ipv4_unicast), keepalive(), withdraw("10.0.3.0/24"), refresh()}),
+      cut);
   say(host, PH_PEER, joined({refresh(1), announce("172.17.0.0/16"), refresh(2), refresh()}), cut);
   // Good routes, then one whose attributes overrun, in one breath.
   Buffer broken = announce("10.9.0.0/16");
@@ -103,7 +105,8 @@ TEST_CASE("... byte by byte") {
 
 TEST_CASE("... in random pieces, with far ends that take one byte at a time, or any number") {
   const char* given = std::getenv("SEED");
-  const unsigned seed = given != nullptr ? static_cast<unsigned>(std::atoi(given)) : std::random_device()();
+  const unsigned seed =
+      given != nullptr ? static_cast<unsigned>(std::atoi(given)) : std::random_device()();
   MESSAGE("SEED=" << seed);
   std::mt19937 random(seed);
   const Heard whole = converse({});
@@ -150,5 +153,5 @@ TEST_CASE("a peer that takes nothing for a while loses nothing, and holds the ap
   host.feed(app, joined({many, many}));
   host.take(PH_PEER);
   host.drain(PH_BYE_DOWN, "night");
-  CHECK(host.take(PH_PEER).back() == "6/2 night");
+  CHECK(last(host.take(PH_PEER)) == "6/2 night");
 }

@@ -1,4 +1,5 @@
-// bgp through its descriptor, on a host without sockets and clock: the ordinary course of a session.
+// bgp through its descriptor, on a host without sockets and clock: the ordinary course of a
+// session.
 #include <doctest/doctest.h>
 
 #include "fake_host.hpp"

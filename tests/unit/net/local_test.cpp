@@ -125,6 +125,31 @@ TEST_CASE("a UNIX dial waits for room in the queue, but not for ever") {
   CHECK(turn_until(loop, [&] { return connected; }));
 }
 
+TEST_CASE("a source port that is in use or lingers is named as what is in the way") {
+  Loop loop;
+  const Fd listener = bound(endpoint("127.0.0.1"));
+  REQUIRE(listen(listener.get(), 8) == 0);
+  DialRequest request;
+  request.to = local_endpoint(listener.get());
+  const auto dial = [&] {
+    std::optional<Result<Fd>> got;
+    auto dialer = Dialer::start(loop, request, [&](Result<Fd> fd) { got = std::move(fd); });
+    REQUIRE(turn_until(loop, [&] { return got.has_value(); }));
+    return std::move(*got);
+  };
+  request.from = endpoint("127.0.0.3:20555");
+  const Result<Fd> first = dial();
+  REQUIRE(first);
+  const Result<Fd> second = dial();
+  REQUIRE_FALSE(second);
+  CHECK(second.error().cause == Cause::resource);
+  INFO(second.error().text);
+  CHECK(second.error().text.find("from source 127.0.0.3:20555") != std::string::npos);
+  CHECK(second.error().text.find("give source without a port") != std::string::npos);
+  request.from->port = 0;  // the remedy
+  CHECK(dial());
+}
+
 TEST_CASE("out of descriptors: a listener neither spins nor forgets who waits") {
   Loop loop;
   int owner = 0;

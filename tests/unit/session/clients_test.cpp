@@ -113,11 +113,14 @@ TEST_CASE("passive: an app is dialled for each link; one that is not there is to
       probe, "mode = \"passive\"\npeer = \"127.0.0.0/8\"\nsource = \"" + at.to_string() +
                  "\"\nlink = \"per-client\"\napp = \"127.0.0.1:" + std::to_string(app_port) +
                  "\""));
+  CHECK(s.status().health == Health::ok);
   FarEnd lonely = connected(at, "127.0.0.7");
   REQUIRE(s.until([&] { return lonely.ended(); }));
   REQUIRE(s.until([&] { return probe.count("close") == 1; }));
   CHECK(probe.count("down 1 app-unreachable") == 1);
   CHECK(probe.count("up 1") == 0);
+  CHECK(s.status().health == Health::degraded);
+  CHECK(s.status().health_text.starts_with("app 127.0.0.1:" + std::to_string(app_port) + ": "));
   const FarListener there("127.0.0.1", app_port);
   const FarEnd peer = connected(at, "127.0.0.8");
   peer.write("through");
@@ -125,6 +128,43 @@ TEST_CASE("passive: an app is dialled for each link; one that is not there is to
   REQUIRE(s.until([&] { return there.accept(app); }));
   REQUIRE(s.until([&] { return app.read(), app.got == "through"; }));
   CHECK(s.status().state == SessionState::established);
+  CHECK(s.status().health == Health::ok);
+}
+
+TEST_CASE("an app socket that cannot be opened is backoff with resource, until it can") {
+  Probe probe;
+  auto taken = std::make_unique<FarListener>("127.0.0.1");
+  const FarListener far("127.0.0.2");
+  relaying(probe);
+  Stage s({&probe});
+  const auto text = [&](const Endpoint& app) {
+    return Stage::session(probe, "peer = \"" + far.at.to_string() +
+                                     "\"\nlink = \"per-client\"\napp = \"" + app.to_string() +
+                                     "\"");
+  };
+  s.start(text(taken->at));
+  CHECK(s.status().state == SessionState::backoff);
+  CHECK(s.status().health == Health::down);
+  CHECK(s.status().health_text.find("another program has this port") != std::string::npos);
+  REQUIRE(s.status().last_error);
+  CHECK(s.status().last_error->cause == Cause::resource);
+  const Endpoint at = taken->at;
+  taken.reset();
+  REQUIRE(s.is(SessionState::listening));
+  CHECK(s.status().health == Health::ok);
+  // A reload takes it away from those that are served already.
+  FarEnd app = connected(at), link;
+  REQUIRE(s.until([&] { return far.accept(link); }));
+  REQUIRE(s.is(SessionState::established));
+  const FarListener other("127.0.0.1");
+  REQUIRE(s.reload(text(other.at)).ok);
+  CHECK(s.status().state == SessionState::established);
+  CHECK(s.status().health == Health::degraded);
+  app.abort();
+  REQUIRE(s.is(SessionState::backoff));
+  REQUIRE(s.reload(text(at)).ok);
+  CHECK(s.status().state == SessionState::listening);
+  CHECK(s.status().health == Health::ok);
 }
 
 }  // namespace

@@ -29,7 +29,8 @@ std::string words(const PeerSide& s) {
          std::string(to_string(s.state)) + (s.wanted ? "" : " unwanted") +
          (s.claimed ? " claimed" : "") + (s.dialing ? " dialing" : "") +
          (s.established ? " established" : "") + (s.cooling ? " cooling" : "") +
-         (s.dial_failed ? " dial_failed" : "") + " links=" + std::to_string(s.links);
+         (s.dial_failed ? " dial_failed" : "") + (s.app_shut ? " app_shut" : "") +
+         " links=" + std::to_string(s.links);
 }
 
 struct Row {
@@ -191,6 +192,18 @@ TEST_CASE("active, per-client") {
   one_failed.cooling = one_failed.dial_failed = true;
   PeerSide leaving = down;
   leaving.links = 2;
+  // Nobody can come while the app socket cannot be opened; who is there stays.
+  PeerSide shut = idle, down_shut = down, one_shut = one;
+  shut.state = S::backoff;
+  shut.app_shut = down_shut.app_shut = one_shut.app_shut = true;
+  check({
+      {down, E::app_shut, down_shut, act_none},
+      {down_shut, E::start, shut, act_none},
+      {idle, E::app_shut, shut, act_none},
+      {shut, E::app_open, idle, act_none},
+      {one, E::app_shut, one_shut, act_none},
+      {one_shut, E::link_lost, shut, act_none},
+  });
   check({
       {down, E::start, idle, act_none},
       {idle, E::client, first, act_dial},

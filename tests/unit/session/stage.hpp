@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 
 #include <cstdlib>
 #include <deque>
@@ -89,8 +90,8 @@ struct FarListener {
 class Stage {
  public:
   Loop loop;
-  Fd null{open("/dev/null", O_WRONLY | O_CLOEXEC)};
-  Log log{null.get()};
+  Fd said{memfd_create("log", MFD_CLOEXEC)};
+  Log log{said.get()};
   std::vector<Probe*> probes;  // looked at for breaches at the end
   std::unique_ptr<Keeper> keeper;
   std::string marks;  // the runtime directory; none: nothing is written down
@@ -137,6 +138,17 @@ class Stage {
     return keeper->reload(false);
   }
   SessionStatus status(const std::string& name = "s") const { return keeper->sessions(name).at(0); }
+  // The lines of the log that have `what` in them.
+  std::size_t logged(std::string_view what) const {
+    std::string all(static_cast<std::size_t>(lseek(said.get(), 0, SEEK_END)), 0);
+    all.resize(static_cast<std::size_t>(pread(said.get(), all.data(), all.size(), 0)));
+    std::size_t count = 0;
+    for (std::size_t at = 0, end = 0; (end = all.find('\n', at)) != std::string::npos;
+         at = end + 1) {
+      count += std::string_view(all).substr(at, end - at).find(what) != std::string_view::npos;
+    }
+    return count;
+  }
   bool is(SessionState state, const std::string& name = "s") {
     return until([&] { return status(name).state == state; });
   }
