@@ -151,6 +151,12 @@ TEST_CASE(
     CHECK(host.take(PH_PEER) == Words{});
     CHECK(host.command(PH_CMD_REFRESH) == PH_OK);
     CHECK(host.take(PH_PEER) == once);
+    // A peer that asks without end and reads nothing: what waits for it does not grow.
+    host.lines[PH_PEER].buffer = 64;
+    host.rate(PH_PEER, 0);
+    for (int i = 0; i < 100; ++i) host.feed(PH_PEER, refresh());
+    host.rate(PH_PEER, all_room);
+    CHECK(host.take(PH_PEER).size() <= 4 * once.size());
   }
 }
 

@@ -26,6 +26,6 @@ TEST_CASE("memory of an Established session without an app") {
                                << "; all of it on the heap: " << of_one << " bytes");
   CHECK(sizeof(Speaker) + sizeof(Connection) <= 2048);
 #if !defined(__SANITIZE_ADDRESS__)
-  CHECK(of_one <= 4096);
+  CHECK(of_one <= 2560);
 #endif
 }
