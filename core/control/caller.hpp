@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "base/repeated.hpp"
 #include "control/access.hpp"
 #include "control/protocol.hpp"
 #include "control/server.hpp"
@@ -71,6 +72,7 @@ struct ControlServer::State final : Poll::Target {
   Fd socket;
   Poll poll;
   Timer again;  // no descriptors left: accepting waits
+  Repeated accept_failures;
   std::list<std::unique_ptr<Caller>> callers;
   std::string control_name, read_name;
   std::optional<gid_t> control, read;

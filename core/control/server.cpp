@@ -95,8 +95,12 @@ void ControlServer::State::ready(unsigned, bool broken) {
     if (errno == EAGAIN) return;
     if (errno == EINTR || errno == ECONNABORTED) continue;
     // Level-triggered readiness would spin: try again in a second.
-    log.line(Level::warn, "control-socket", {},
-             error_from_errno(errno, "cannot accept on the control socket").text);
+    const int failed = errno;
+    ++accept_failures.count;
+    if (accept_failures.tell(loop.now())) {
+      log.line(Level::warn, "control-socket", {{"count", std::to_string(accept_failures.count)}},
+               error_from_errno(failed, "cannot accept on the control socket").text);
+    }
     poll.want(0);
     again.start(Milliseconds{1000});
     return;

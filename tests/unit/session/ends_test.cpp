@@ -222,7 +222,7 @@ TEST_CASE("drain says goodbye: why, with how much time; the link ends when the p
   REQUIRE(s.until([&] { return probe.count("drain reset") == 1; }));
   REQUIRE(s.until([&] { return probe.count("up 0") == 3; }));
   CHECK(s.reload({}).ok);
-  REQUIRE(s.until([&] { return probe.count("drain config") == 1; }));
+  REQUIRE(s.until([&] { return probe.count("drain removed") == 1; }));
 }
 
 TEST_CASE("a drain that never closes is cut short") {

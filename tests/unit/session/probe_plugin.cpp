@@ -123,7 +123,7 @@ int reload(void* self, const ph_config* config) {
 
 #ifdef PROBE_DRAINS
 int drain(void* self, const ph_drain* why) {
-  static constexpr const char* reasons[] = {"down", "reset", "config", "stop"};
+  static constexpr const char* reasons[] = {"down", "reset", "config", "stop", "removed"};
   const Call call(self, std::string("drain ") + reasons[why->why]);
   return of(self).probe.on_drain ? of(self).probe.on_drain(of(self), *why)
                                  : of(self).close(PH_PEER, false);
