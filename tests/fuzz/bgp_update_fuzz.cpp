@@ -79,7 +79,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       rib.apply(*update, add_path);
       if ((*flags & 2) != 0) rib.apply({.kind = Record::Kind::mark_stale});
     }
-    Buffer message(header_size);
+    Buffer message;
+    message.resize(header_size);  // of a vector made at that size g++ 12 thinks that it cannot grow
     put(message, body);
     const NextHopRule rule{NextHopRule::What::always, {{192, 0, 2, 1}}, {{0xfe}}};
     rewrite_next_hops(message, rule);

@@ -114,7 +114,8 @@ class Dice {
     if (!reach.empty()) put_mp(14, family, mp.mp_next_hop, reach);
     put(attributes, plain);
     if (!unreach.empty()) put_mp(15, gone, {}, unreach);
-    Buffer message(header_size);
+    Buffer message;
+    message.resize(header_size);  // of a vector made at that size g++ 12 thinks that it cannot grow
     put16(message, static_cast<std::uint32_t>(withdrawn.size()));
     put(message, withdrawn);
     put16(message, static_cast<std::uint32_t>(attributes.size()));
