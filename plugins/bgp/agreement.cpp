@@ -26,12 +26,9 @@ Notification no_common_family(const std::vector<Family>& ours) {
 }
 
 // RFC 9234 §4.2
-bool roles_agree(const Capabilities& ours, const Capabilities& theirs,
-                 const Expectation& expected) {
+bool roles_agree(const Capabilities& ours, const Capabilities& theirs) {
   if (theirs.roles_differ) return false;
-  if (!theirs.role) return !expected.role_strict;
-  const auto role = expected.role_strict ? expected.role_strict : ours.role;
-  return !role || roles_fit(*role, *theirs.role);
+  return !ours.role || !theirs.role || roles_fit(*ours.role, *theirs.role);
 }
 
 std::uint8_t other_way(std::uint8_t direction) {
@@ -84,9 +81,9 @@ std::vector<Family> Capabilities::effective_families() const {
 }
 
 std::variant<Agreement, Notification> agree(const Open& ours, const Open& theirs,
-                                            const Expectation& expected) {
+                                            std::optional<std::uint32_t> as) {
   // RFC 4271 §6.2
-  if (expected.as && *expected.as != theirs.as) {
+  if (as && *as != theirs.as) {
     Notification n{code::open, open_error::bad_peer_as, {}};
     put32(n.data, theirs.as);
     return n;
@@ -95,8 +92,7 @@ std::variant<Agreement, Notification> agree(const Open& ours, const Open& theirs
   if (ours.as == theirs.as && ours.identifier == theirs.identifier)
     return Notification{code::open, open_error::bad_identifier, {}};
   const Capabilities &mine = ours.capabilities, &yours = theirs.capabilities;
-  if (!roles_agree(mine, yours, expected))
-    return Notification{code::open, open_error::role_mismatch, {}};
+  if (!roles_agree(mine, yours)) return Notification{code::open, open_error::role_mismatch, {}};
 
   Agreement both;
   const auto your_families = yours.effective_families();

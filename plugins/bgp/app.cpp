@@ -62,7 +62,7 @@ void Speaker::admit_app() {
 
 Speaker::Took Speaker::app_open(Connection& c, const Open& open) {
   c.theirs = open;
-  auto agreed = agree(c.ours, open, {options_.local_as, std::nullopt});
+  auto agreed = agree(c.ours, open, options_.local_as);
   if (const auto* wrong = std::get_if<Notification>(&agreed)) {
     broke(c, Event::open_error, *wrong);
     app_refused_ = "its OPEN does not fit: " + describe(*wrong);
@@ -121,7 +121,14 @@ Speaker::Took Speaker::app_update(Connection& c, const Message& message, Batch& 
   }
   const std::size_t at = batch.out.size();
   put(batch.out, message.whole);
-  rewrite_next_hops(std::span(batch.out).subspan(at), next_hop_rule());
+  bool missed = false;
+  rewrite_next_hops(std::span(batch.out).subspan(at), next_hop_rule(), &missed);
+  if (missed && !std::exchange(next_hop_told_, true)) {
+    host_.log(
+        PH_LOG_WARN,
+        "the app announces a next hop that should be replaced, and there is no address of its "
+        "family for that: the peer gets it as it is; give next_hop6");
+  }
   batch.updates.push_back(update);
   batch.ends.push_back(batch.out.size());
   return Took::yes;

@@ -60,12 +60,6 @@ Buffer encode(
 // Malformed capabilities: 2/0, but for lengths that a capability's RFC tells to ignore.
 std::variant<Open, Notification> parse_open(Bytes body);
 
-// What the one that gets an OPEN wants to see in it.
-struct Expectation {
-  std::optional<std::uint32_t> as;  // none: any
-  std::optional<Role> role_strict;  // RFC 9234 strict mode: a role must be there (unused: none)
-};
-
 // What holds on a connection once both OPENs are known.
 struct Agreement {
   std::uint16_t hold_time_s = 0;            // the smaller; 0: no keepalives
@@ -79,10 +73,11 @@ struct Agreement {
   std::size_t limit() const { return extended_messages ? max_extended : max_message; }
   bool operator==(const Agreement&) const = default;
 };
-// The Notification says why not: 2/2 with the AS that was seen, 2/3 our own identifier within the
-// same AS (RFC 6286), 2/7 with our families as data where none is common, 2/11 roles.
+// `as`: the AS that must be theirs; none: any. The Notification says why not: 2/2 with the AS that
+// was seen, 2/3 our own identifier within the same AS (RFC 6286), 2/7 with our families as data
+// where none is common, 2/11 roles.
 std::variant<Agreement, Notification> agree(const Open& ours, const Open& theirs,
-                                            const Expectation&);
+                                            std::optional<std::uint32_t> as);
 
 // The OPEN for the app: the peer's AS and identifier, and exactly those capabilities that the
 // peer's link has agreed to; never what peerhold does not know. hold_time_s is app_hold_time's.

@@ -73,7 +73,7 @@ void Speaker::promote(const ph_link_info& info) {
 // -------------------------------------------------------------------------------------------
 
 Speaker::Took Speaker::peer_open(Connection& c, const Open& open) {
-  auto agreed = agree(c.ours, open, {options_.peer_as, std::nullopt});
+  auto agreed = agree(c.ours, open, options_.peer_as);
   if (const auto* wrong = std::get_if<Notification>(&agreed)) {
     c.theirs = open;
     broke(c, Event::open_error, *wrong);

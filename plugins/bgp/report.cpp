@@ -98,6 +98,7 @@ std::string Speaker::status() const {
   if (!app_ && app_gone_at_)
     out["app_lost"] = {{"why", why_ended_}, {"ago_s", in_seconds(at - *app_gone_at_)}};
   if (left_out_ > 0) out["routes_too_large"] = left_out_;
+  if (malformed_from_app_ > 0) out["updates_malformed_from_app"] = malformed_from_app_;
   out["updates_dropped_without_app"] = dropped_updates_;
   told("notification_sent", sent_);
   told("notification_received", received_);

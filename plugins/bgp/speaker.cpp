@@ -11,16 +11,16 @@ constexpr std::size_t most_in_batch = 32 * 1024;  // bytes passed on in one go
 
 Speaker::Speaker(ph::Host host, const ph_open& how)
     : host_(host),
-      session_(how.session),
       has_app_(how.app != nullptr),
       options_(read_options(host.config(how.config))),
-      random_(static_cast<unsigned>(std::hash<std::string>()(session_) ^ host.now_ms())),
+      random_(static_cast<unsigned>(std::hash<std::string_view>()(how.session) ^ host.now_ms())),
       identifier_(options_.router_id) {
   options_.holding.reset_after = std::max<Ms>(host_.setting(PH_SET_RESET_AFTER_MS), 0);
 }
 
 int Speaker::reload(const ph_config* config) {
   options_ = read_options(host_.config(config));
+  next_hop_told_ = false;
   options_.holding.reset_after = std::max<Ms>(host_.setting(PH_SET_RESET_AFTER_MS), 0);
   if (app_) host_.buffer(app_->link, options_.app_backlog);
   act(tick(holding_, options_.holding, held(), now()));

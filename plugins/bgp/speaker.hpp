@@ -160,7 +160,6 @@ class Speaker {
   }
 
   ph::Host host_;
-  std::string session_;
   bool has_app_ = false;
   Options options_;
   std::minstd_rand random_;
@@ -186,6 +185,7 @@ class Speaker {
   Ms barred_until_ = 0;
   unsigned app_errors_ = 0;
   bool draining_ = false;
+  bool next_hop_told_ = false;
   bool going_ = false;     // no link wanted until an app comes
   std::string why_ended_;  // of the app's last connection
   std::optional<Ms> app_gone_at_;

@@ -117,7 +117,7 @@ std::variant<Update, Notification> parse_update(Bytes body) {
   update.nlri = in.rest();
 
   Reader list(*attributes);
-  for (bool first = true; !list.empty(); first = false) {
+  while (!list.empty()) {
     const Bytes at = list.rest();
     const auto attribute = take_attribute(list);
     if (!attribute) {
@@ -129,12 +129,10 @@ std::variant<Update, Notification> parse_update(Bytes body) {
     }
     if (attribute->type != attribute::mp_reach && attribute->type != attribute::mp_unreach)
       continue;
-    const bool is_reach = attribute->type == attribute::mp_reach;
-    auto& mp = is_reach ? update.reach : update.unreach;
+    auto& mp = attribute->type == attribute::mp_reach ? update.reach : update.unreach;
     if (mp) return malformed_list();  // RFC 7606 §3 g
     mp = parse_mp(*attribute);
     if (!mp) return broken(*attribute);
-    if (is_reach) update.has_mp_reach_first = first;
   }
   return update;
 }

@@ -35,7 +35,6 @@ struct Update {
     Bytes nlri;
   };
   std::optional<Mp> reach, unreach;
-  bool has_mp_reach_first = false;  // RFC 7606 §5.1, for the curious
   // An attribute overruns the attributes, or their end is no whole attribute: what is announced
   // counts as withdrawn (RFC 7606 §4, "treat-as-withdraw"). Rib::apply does that by itself.
   bool overrun = false;
