@@ -99,8 +99,8 @@ def on_one_processor():
 
     def allow(processors):
         for pid in tree(os.getpid()):
-            for thread in os.listdir(f"/proc/{pid}/task"):
-                with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # it has just ended
+                for thread in os.listdir(f"/proc/{pid}/task"):
                     os.sched_setaffinity(int(thread), processors)
     allow({min(usual)})
     try:

@@ -1,14 +1,12 @@
 """What stands between client and server: nothing, the keeper, or another relay on the same work."""
 import os
-import pathlib
 import re
-import shutil
 import socket
 import struct
 import subprocess
-import tempfile
 import time
 
+from bench.program import Program
 from kit.config import SECRET, toml
 
 PLAIN, SIGNED, ANY_SIGNED = "127.0.0.4:901", "127.0.0.4:902", 903  # where the servers of `load` are
@@ -57,31 +55,24 @@ class Direct:
         return ""
 
 
-class Relay:
+class Relay(Program):
     """A relay that runs: clients reach it at `at`, unsigned; it reaches the server, signed or not."""
     key = None
     stands = False  # runs all the time; else each work starts and stops it
 
     def __init__(self, name, number, signed=False):
-        self.name, self.at, self.signed = name, f"127.0.2.{number}:7000", signed
+        super().__init__(name)
+        self.at, self.signed = f"127.0.2.{number}:7000", signed
         self.server = SIGNED if signed else PLAIN
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix=f"bench-{name}-"))
-        self.process = self.accepts_ms = self.ready_ms = None
-
-    def available(self):
-        return shutil.which(self.program) is not None
+        self.accepts_ms = self.ready_ms = None
 
     def start(self):
-        command = [str(word) for word in self.command()]
         begin = time.monotonic()
-        with open(self.dir / "log", "wb") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            env=self.environment())
+        self.spawn(self.command(), self.environment())
         try:
-            wait_for(lambda: connects(self.at) or self.process.poll() is not None, f"{self.name} accepts",
-                     every=0.0002)
+            wait_for(lambda: connects(self.at) or self.ended, f"{self.name} accepts", every=0.0002)
             self.accepts_ms = (time.monotonic() - begin) * 1000
-            if self.process.poll() is not None:
+            if self.ended:
                 raise RuntimeError(f"{self.name} ended: {self.log()}")
         except BaseException:
             self.stop()
@@ -90,19 +81,6 @@ class Relay:
 
     def environment(self):
         return None
-
-    def log(self):
-        path = self.dir / "log"
-        return path.read_text(errors="replace")[-1000:].strip() if path.exists() else ""
-
-    @property
-    def pid(self):
-        return self.process.pid
-
-    def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
 
 
 class Haproxy(Relay):

@@ -1,11 +1,9 @@
 """Who holds BGP sessions with the farm's routers: the keeper, BIRD, FRR's bgpd, and the floor, a minimal speaker."""
 import os
 import pathlib
-import shutil
-import subprocess
-import tempfile
 
 from bench.farm import KEEPER_AS, PREFIX, ROUTER_AS, listens, router, words
+from bench.program import Program
 from bench.relays import wait_for
 from kit.config import SECRET, toml
 
@@ -16,43 +14,21 @@ OPTMEM = pathlib.Path("/proc/sys/net/core/optmem_max")
 USUAL_OPTMEM, RAISED_OPTMEM = 131072, 4 << 20
 
 
-class Speaker:
+class Speaker(Program):
     """One target. start() gives it `count` sessions, which it dials or is dialled for."""
     stands = False
     optmem = USUAL_OPTMEM  # room for a socket's keys: 963 of them
     most = 10000  # sessions that are worth trying
     why_not_more = ""
 
-    def __init__(self, name):
-        self.name = name
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix=f"bench-{name}-"))
-        self.process = None
-
-    def available(self):
-        return shutil.which(self.program) is not None
-
     def start(self, count, dials):
-        command = [str(word) for word in self.command(count, dials)]
+        command = self.command(count, dials)
         OPTMEM.write_text(str(self.optmem))
-        with open(self.dir / "log", "wb") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.spawn(command)
         if not dials:
-            wait_for(lambda: listens(f"{HERE}:{PORT}") or self.process.poll() is not None, f"{self.name} listens", 30, 0.01)
-        if self.process.poll() is not None:
+            wait_for(lambda: listens(f"{HERE}:{PORT}") or self.ended, f"{self.name} listens", 30, 0.01)
+        if self.ended:
             raise RuntimeError(f"{self.name} ended")
-
-    @property
-    def pid(self):
-        return self.process.pid
-
-    def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-
-    def log(self):
-        path = self.dir / "log"
-        return path.read_text(errors="replace")[-300:].strip() if path.exists() else ""
 
     def write(self, name, text):
         path = self.dir / name

@@ -24,6 +24,13 @@ with Lab("near", "far") as lab:
     def end_of_ribs():
         return router.said().count("Got END-OF-RIB")
 
+    def has_it_all_again(what):
+        """... since `ends` was counted."""
+        router.established()
+        router.has_count(len(own))
+        same(router.routes(), set(own), f"after {what}")
+        wait_for(lambda: end_of_ribs() > ends, 10, f"End-of-RIB after {what}")
+
     far.blackhole(near.ip)
     holds_for(lambda: router.state() == "Established", 4, "a cut for less than the hold time")
     far.heal()
@@ -51,11 +58,8 @@ with Lab("near", "far") as lab:
     router.not_established()
     keeper.wait_state("backoff", deadline=30)
     far.heal()
-    router.established()
-    router.has_count(len(own))
-    same(router.routes(), set(own), "after a long cut")
+    has_it_all_again("a long cut")
     quiet.check_flap("a cut for more than the hold time")
-    wait_for(lambda: end_of_ribs() > ends, 10, "End-of-RIB after a cut")
     same(keeper.status("link")["plugin_status"]["routes_held"], len(own), "held")
 
     # The router is killed, and returns without a route.
@@ -63,10 +67,7 @@ with Lab("near", "far") as lab:
     router.kill()
     keeper.wait_state("backoff", deadline=30)
     router.start()
-    router.established()
-    router.has_count(len(own))
-    same(router.routes(), set(own), "after the router's restart")
-    wait_for(lambda: end_of_ribs() > ends, 10, "End-of-RIB after the router's restart")
+    has_it_all_again("the router's restart")
     app.start()
     app.established()
     app.has(*router.announced)

@@ -6,6 +6,8 @@
 
 #include "open.hpp"
 
+#include "opens.hpp"
+
 using bgp::Agreement;
 using bgp::Buffer;
 using bgp::Capabilities;
@@ -17,20 +19,6 @@ using bgp::Role;
 
 namespace {
 
-Open plain_open() {
-  Open open;
-  open.as = 65000;
-  open.hold_time_s = 90;
-  open.identifier = 0xc0000201;
-  open.has_capabilities = false;
-  return open;
-}
-Open open_with(Capabilities capabilities) {
-  auto open = plain_open();
-  open.capabilities = std::move(capabilities);
-  open.has_capabilities = true;
-  return open;
-}
 Notification refused(std::uint8_t subcode, Buffer data = {}) {
   return {2, subcode, std::move(data)};
 }

@@ -7,6 +7,8 @@
 #include <random>
 #include <string>
 
+#include "opens.hpp"
+
 using bgp::Buffer;
 using bgp::Bytes;
 using bgp::Capabilities;
@@ -51,20 +53,6 @@ Buffer body_of(const Buffer& message) {
   return Buffer(message.begin() + bgp::header_size, message.end());
 }
 
-Open plain_open() {
-  Open open;
-  open.as = 65000;
-  open.hold_time_s = 90;
-  open.identifier = 0xc0000201;
-  open.has_capabilities = false;
-  return open;
-}
-Open open_with(Capabilities capabilities) {
-  auto open = plain_open();
-  open.capabilities = std::move(capabilities);
-  open.has_capabilities = true;
-  return open;
-}
 Open parsed(Bytes bytes) {
   const auto result = bgp::parse_open(bytes);
   if (const auto* n = std::get_if<Notification>(&result)) FAIL(bgp::describe(*n));

@@ -61,6 +61,25 @@ TEST_CASE("next hops: loopback is replaced, others stay; of the other family by 
         app_hears.end());
 }
 
+TEST_CASE("a loopback next hop that nothing replaces is told once, and passed as it is") {
+  for (const bool given : {false, true}) {
+    ph_instance host;
+    host.lists["families"] = {"ipv4-unicast", "ipv6-unicast"};
+    if (given) host.texts["next_hop6"] = "2001:db8::1";
+    host.open();
+    const std::vector<Family> both{ipv4_unicast, ipv6_unicast};
+    peer_establishes(host, peer_says(both));
+    const ph_link app = app_attaches(host, app_says(both));
+    host.take(PH_PEER);
+    for (int i = 0; i < 2; ++i) host.feed(app, announce6("2001:db8:1::/48", "::1"));
+    const Buffer hop = announce6("2001:db8:1::/48", given ? "2001:db8::1" : "::1");
+    CHECK(host.take_bytes(PH_PEER) == joined({hop, hop}));
+    const auto told = std::ranges::count_if(
+        host.logs, [](const std::string& line) { return line.find("next_hop6") != line.npos; });
+    CHECK(told == (given ? 0 : 1));
+  }
+}
+
 TEST_CASE("what a new link cannot carry is forgotten: a family, the width of AS numbers") {
   for (const bool narrow : {false, true}) {
     ph_instance host;
