@@ -128,43 +128,21 @@ bool Caller::handle(const std::string& line) {
 // Why a session takes no app, in its own words or nearly; "" when it may. The answer must stand
 // before the session has the socket, so what can be known beforehand is known here. What a plugin
 // does with its app it decides later, and ends the stream.
-std::string Caller::why_no_app(const SessionStatus& session) const {
-  const std::string who = "session \"" + session.name + "\" ";
-  if (server_.keeper.status().draining) return "the keeper is stopping; " + who + "takes no app";
-  if (session.state == SessionState::down || session.state == SessionState::failed)
-    return who + "is " + std::string(to_string(session.state)) +
-           " and takes no app; `peerhold up " + session.name + "` starts it";
-  const Config config = server_.keeper.config();
-  const auto it = std::ranges::find(config.sessions, session.name, &SessionConfig::name);
-  if (it == config.sessions.end() || it->mode != Mode::passive) return {};
-  if (it->link == LinkMode::per_client)
-    return who + "gets its apps by dialling them for each link of its peer; nothing can attach";
-  if (it->peer_prefix)
-    return who + "has a session for each of its peers, NAME@ADDRESS; attach to one of those";
-  return {};
-}
-
 bool Caller::attach(const Request& request) {
-  const auto sessions = server_.keeper.sessions(request.name);
-  if (request.name.empty() || !server_.keeper.has(request.name) || sessions.empty()) {
+  if (request.name.empty() || !server_.keeper.has(request.name)) {
     finish_with(refusal_line(Refusal::no_session, "no session \"" + request.name + "\""));
     return true;
   }
-  if (const std::string why = why_no_app(sessions.front()); !why.empty()) {
-    finish_with(refusal_line(Refusal::failed, why));
-    return true;
-  }
   server_.keeper.note_operator(request.name, "attach", user_.uid, user_.pid);
-  // The answer goes first: the session may write to its app at once.
-  const std::string line = answer_line("{}");
-  if (::send(fd_.get(), line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT) !=
-      static_cast<ssize_t>(line.size()))
-    return false;
-  poll_.close();
-  const auto attached = server_.keeper.attach(request.name, std::move(fd_));
-  if (!attached)
+  poll_.close();  // the session's from here on, if it takes it
+  const auto attached = server_.keeper.attach(request.name, fd_, answer_line("{}"));
+  if (!attached && fd_) {
+    const std::string line = refusal_line(Refusal::failed, attached.error().text);
+    (void)!::send(fd_.get(), line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  } else if (!attached) {
     server_.log.line(Level::warn, "control-attach", {{"session", request.name}},
                      attached.error().text);
+  }
   return false;
 }
 

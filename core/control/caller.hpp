@@ -28,7 +28,6 @@ class Caller final : private Poll::Target {
   bool read_request();  // false: the connection is over
   bool handle(const std::string& line);
   bool attach(const Request&);
-  std::string why_no_app(const SessionStatus&) const;
   void watch(const Request&);
   void on_event(const Event&);
   void push(std::string line);

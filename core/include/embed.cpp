@@ -203,7 +203,7 @@ std::string Keeper::attach(const std::string& session, int fd) {
   if (!s_->keeper->has(session)) return no_session(session);
   ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
-  return text_of(s_->keeper->attach(session, std::move(owned)));
+  return text_of(s_->keeper->attach(session, owned, {}));
 }
 
 std::string Keeper::up(const std::string& session) {

@@ -67,8 +67,8 @@ Result<std::string> Keeper::command(const std::string& name, Command what, Milli
   return replies;
 }
 
-Result<void> Keeper::attach(const std::string& name, Fd fd) {
-  return s_->find(name)->session->attach(std::move(fd));
+Result<void> Keeper::attach(const std::string& name, Fd& fd, std::string_view greeting) {
+  return s_->find(name)->session->attach(fd, greeting);
 }
 
 bool Keeper::has_link_with(const Address& peer, const std::optional<Address>& source) const {

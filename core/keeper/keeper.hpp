@@ -103,7 +103,8 @@ class Keeper {
   // What the plugin replies. The error's code is ENOTSUP when it knows no such thing.
   Result<std::string> command(const std::string& name, Command, Milliseconds length);
   // `fd` (a connected stream socket, owned from here on) becomes an app of the session.
-  Result<void> attach(const std::string& name, Fd fd);
+  Result<void> attach(const std::string& name, Fd& fd,
+                      std::string_view greeting);  // Session::attach
   // Is there a link (up or opening) between this peer address and source? For `probe`.
   bool has_link_with(const Address& peer, const std::optional<Address>& source) const;
 

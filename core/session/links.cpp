@@ -285,28 +285,39 @@ void Session::app_accepted(Fd fd) {
       return;
     }
   }
-  (void)attach(std::move(fd));
+  if (!attach(fd, {}) && fd) abort_connection(fd.get());
 }
 
-Result<void> Session::attach(Fd fd) {
+Result<void> Session::attach(Fd& fd, std::string_view greeting) {
   const auto refuse = [&](const std::string& why) {
-    abort_connection(fd.get());
     return Error{"session \"" + name() + "\" " + why, 0, Cause::admin};
   };
   if (dynamic()) {
     return refuse("has a session for each of its peers, NAME@ADDRESS; attach to one of those");
   }
-  if (stopping_ || !app_side_.up) return refuse("is " + std::string(to_string(state())));
-  if (!per_client()) {
-    Conversation* one = persistent_one();
-    if (one == nullptr) return refuse("has no plugin instance: " + latest_text());
-    return one->app_up(std::move(fd));
+  if (stopping_) {
+    return refuse(bye_ == PH_BYE_STOP ? "takes no app: the keeper is stopping"
+                                      : "is being ended and takes no app");
   }
-  if (config_.mode == Mode::passive) {
+  if (!app_side_.up) {
+    return refuse("is " + std::string(to_string(state())) + " and takes no app; `peerhold up " +
+                  name() + "` starts it");
+  }
+  if (per_client() && config_.mode == Mode::passive) {
     return refuse("gets its apps by dialling them for each link of its peer; nothing can attach");
   }
-  Conversation* one = converse();
-  if (one == nullptr) return refuse("takes no more clients: " + latest_text());
+  Conversation* one = per_client() ? converse() : persistent_one();
+  if (one == nullptr) {
+    return refuse((per_client() ? "takes no more clients: " : "has no plugin instance: ") +
+                  latest_text());
+  }
+  // Before anything that the session says, and into an empty socket: all of it or nobody is there.
+  if (!greeting.empty() && send(fd.get(), greeting.data(), greeting.size(),
+                                MSG_NOSIGNAL | MSG_DONTWAIT) != std::ssize(greeting)) {
+    if (per_client()) one->drop(Cause::peer_closed, "who asked to attach has gone", true);
+    return refuse("is not attached to: who asked has gone");
+  }
+  if (!per_client()) return one->app_up(std::move(fd));
   waiting_.push_back({one, around_.loop.now() + config_.retry.connect_timeout});
   if (waiting_.size() == 1) arm_waiting();
   if (Result<void> came = one->app_up(std::move(fd)); !came) {

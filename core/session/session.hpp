@@ -80,7 +80,9 @@ class Session {
   // A connection from `who()`, whose segments bear our key.
   void accepted(Listener::Accepted);
   void app_accepted(Fd);
-  Result<void> attach(Fd);  // `peerhold attach`: like an accepted app
+  // `peerhold attach`: like an accepted app. `greeting` is sent to it first. A refusal leaves `fd`
+  // with the caller, and nothing was sent.
+  Result<void> attach(Fd& fd, std::string_view greeting);
 
   bool listens() const { return config_.mode != Mode::active; }
   // A persistent session whose peer is a prefix holds the claim and nothing else: each peer that

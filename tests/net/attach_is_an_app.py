@@ -37,6 +37,16 @@ with Lab("near", "far") as lab:
     answer = listening.cli("attach", "link", expect=1)
     require("nothing can attach" in answer.stderr, f"a passive per-client session: {answer}")
 
+    full = Keeper(near, session("full", mode="active", peer=far.at(8008), source=near.ip, keychain="none",
+                                raw={"max_clients": 1}), name="full")
+    first = near.popen(PROGRAM, "--control", full.control, "attach", "full", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    same(first.stdout.read(8), b"greeting", "what the one client that is let in hears")
+    answer = full.cli("attach", "full", expect=1, input="")
+    require("takes no more clients" in answer.stderr and not answer.stdout, f"one client too many: {answer}")
+    same(full.status("full")["app"]["attached"], 1, "apps after the refusal")
+    first.stdin.close()
+    same(first.wait(10), 0, "exit of the first")
+
     # persistent, and without an `app` of its own.
     peer = listen(far, far.at(PORT + 1), keyed(near.ip))
     console = Keeper(near, chain(lab) + session("console", mode="active", peer=far.at(PORT + 1), source=near.ip,

@@ -215,7 +215,7 @@ TEST_CASE("each child has its own app socket, and commands reach all of them") {
     REQUIRE(one);
     CHECK(*one == "k");
     Fd ours(dup(app.get()));
-    CHECK_FALSE(s.keeper->attach("s", std::move(ours)));
+    CHECK_FALSE(s.keeper->attach("s", ours, {}));
     CHECK(probe.instances[1]->want_peer(false) == PH_OK);
     CHECK(s.until([&] { return access((dir + "/s.127.0.0.3").c_str(), F_OK) != 0; }));
   }
