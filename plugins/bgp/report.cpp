@@ -117,7 +117,8 @@ int Speaker::report(ph_report& out) {
     report_text_ = "the app was turned away: " + app_refused_;
   } else if (attached && held_.stale() > 0) {
     report_text_ = plural(held_.stale(), "route") + " that the app has not announced again";
-  } else if (!attached && held_.size() > 0) {
+  } else if (!attached && !has_app_ && held_.size() > 0) {
+    // Of an app that is configured and away the core says so itself, with the number held.
     report_text_ = plural(held_.size(), "route") + " held without an app";
   }
   out.degraded = !report_text_.empty();
