@@ -140,6 +140,7 @@ struct ChainLoader {
   void load(WallTime now) {
     chain.name_ = config.name;
     chain.rollover_ = config.rollover;
+    chain.tolerance_ = config.accept_tolerance;
     for (const KeyConfig& key : config.keys) add(key);
     if (config.keys.empty()) error(config.at, "has no keys");
     if (!chain.keys_.empty() && !failed && skipped == 0) warn_if_none_is_valid(now);
@@ -227,9 +228,35 @@ const Key& KeyChain::in_use(WallTime now) const {
   return (valid != nullptr ? valid : ended != nullptr ? ended : first)->key;
 }
 
+const Key* KeyChain::find(std::uint32_t id) const {
+  const auto found = std::ranges::find(keys_, id, [](const ChainKey& key) { return key.key.id; });
+  return found == keys_.end() ? nullptr : &found->key;
+}
+
+bool KeyChain::acceptable(std::uint32_t id, WallTime now) const {
+  return std::ranges::any_of(keys_, [&](const ChainKey& key) {
+    return key.key.id == id && (!key.start || WallTime(*key.start) - tolerance_ <= now) &&
+           (!key.end || now < WallTime(*key.end) + tolerance_);
+  });
+}
+
 bool KeyChain::any_valid(WallTime now) const {
   return std::any_of(keys_.begin(), keys_.end(),
                      [&](const ChainKey& key) { return key.valid_at(now); });
+}
+
+std::optional<WallTime> KeyChain::valid_until(WallTime now) const {
+  std::optional<WallTime> until;
+  for (WallTime at = now;; at = *until) {
+    std::optional<WallTime> longest;
+    for (const ChainKey& key : keys_) {
+      if (!key.valid_at(at)) continue;
+      if (!key.end) return std::nullopt;
+      longest = std::max(longest, std::optional<WallTime>(*key.end));
+    }
+    if (!longest) return until;
+    until = longest;
+  }
 }
 
 bool KeyChain::same(const KeyChain& other) const {

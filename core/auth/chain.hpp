@@ -28,8 +28,16 @@ class KeyChain {
   // when none is valid the last one to end, else the first to start. `manual`: the first of the
   // file. Never null: a chain has at least one key.
   const Key& in_use(WallTime now) const;
+  // The key of that id, or null.
+  const Key* find(std::uint32_t id) const;
+  // May a peer be followed to that key now: is it of this chain, not more than accept_tolerance
+  // before its start, and not more than that after its end?
+  bool acceptable(std::uint32_t id, WallTime now) const;
   // Some key is valid now?
   bool any_valid(WallTime now) const;
+  // When the keys that follow one another from `now` on come to an end: no key is valid then. None:
+  // some key is valid for ever, or none is valid now.
+  std::optional<WallTime> valid_until(WallTime now) const;
   // Same ids, lifetimes and secrets (constant time in the secrets), in the same order?
   bool same(const KeyChain&) const;
 
@@ -37,6 +45,7 @@ class KeyChain {
   friend struct ChainLoader;
   std::string name_;
   Rollover rollover_ = Rollover::follow;
+  Milliseconds tolerance_{0};
   std::vector<ChainKey> keys_;
 };
 

@@ -23,6 +23,7 @@ Command hold_command();
 Command release_command();
 Command reload_command();
 Command key_list_command();
+Command key_use_command();
 Command plugins_command();
 Command attach_command();
 Command probe_command();

@@ -43,7 +43,8 @@ Json session(const SessionStatus& s, bool recent) {
     key = Json{{"chain", s.key->chain},
                {"id", s.key->id},
                {"method", s.key->method},
-               {"cause", s.key->cause}};
+               {"cause", s.key->cause},
+               {"confirmed", s.key->confirmed}};
   Json labels = Json::object();
   for (const auto& [name, value] : s.labels) labels[name] = value;
   Json out{
@@ -125,7 +126,9 @@ std::string keys_json(const std::vector<KeyStatus>& chains) {
                           {"end", time(key.end)},
                           {"valid", key.valid},
                           {"in_use_by", key.in_use_by},
-                          {"last_used", time(key.last_used)}});
+                          {"last_used", time(key.last_used)},
+                          {"last_sent", time(key.last_sent)},
+                          {"last_received", time(key.last_received)}});
     list.push_back(
         Json{{"name", chain.name}, {"rollover", chain.rollover}, {"keys", std::move(keys)}});
   }

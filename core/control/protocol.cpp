@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<std::pair<Verb, std::string_view>, 12> verbs{{
+constexpr std::array<std::pair<Verb, std::string_view>, 13> verbs{{
     {Verb::status, "status"},
     {Verb::watch, "watch"},
     {Verb::keys, "keys"},
@@ -26,6 +26,7 @@ constexpr std::array<std::pair<Verb, std::string_view>, 12> verbs{{
     {Verb::hold, "hold"},
     {Verb::release, "release"},
     {Verb::reload, "reload"},
+    {Verb::use_key, "use_key"},
     {Verb::attach, "attach"},
 }};
 
@@ -116,6 +117,10 @@ Result<Request> parse_request(std::string_view line) {
         return bad("\"for_ms\" must be a whole number from 1 to " +
                    std::to_string(longest_hold.count()));
       out.for_ms = value.get<std::int64_t>();
+    } else if (key == "id") {
+      if (!value.is_number_integer() || value < 0 || value > UINT32_MAX)
+        return bad("\"id\" must be a whole number from 0 to 4294967295");
+      out.id = value.get<std::uint32_t>();
     } else if (key == "dry_run") {
       done = flag(out.dry_run);
     } else {
@@ -134,6 +139,7 @@ std::string render(const Request& r) {
   if (!r.message.empty()) json["message"] = r.message;
   if (r.soft) json["soft"] = true;
   if (r.for_ms != 0) json["for_ms"] = r.for_ms;
+  if (r.verb == Verb::use_key) json["id"] = r.id;
   if (r.dry_run) json["dry_run"] = true;
   if (!r.peer.empty()) json["peer"] = r.peer;
   if (!r.source.empty()) json["source"] = r.source;

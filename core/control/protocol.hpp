@@ -31,6 +31,7 @@ enum class Verb : std::uint8_t {
   hold,
   release,
   reload,
+  use_key,
   attach,  // change
 };
 std::string_view to_string(Verb);
@@ -43,6 +44,7 @@ struct Request {
   bool soft = false;         // reset
   std::int64_t for_ms = 0;   // hold
   bool dry_run = false;      // reload
+  std::uint32_t id = 0;      // use_key
   std::string peer, source;  // has_link: addresses
   bool operator==(const Request&) const = default;
 };

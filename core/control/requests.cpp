@@ -111,6 +111,16 @@ std::string operate(ControlServer::State& s, const Request& request, const PeerU
   return answer_line(operated_json(names.size() - not_there.size(), reply));
 }
 
+std::string use_key(ControlServer::State& s, const Request& request, const PeerUser& user) {
+  if (!s.keeper.has(request.name)) return no_session(request.name);
+  s.keeper.note_operator(request.name, "key use " + std::to_string(request.id), user.uid, user.pid);
+  const Result<std::string> done = s.keeper.use_key(request.name, request.id);
+  if (!done)
+    return refusal_line(done.error().code == ENOKEY ? Refusal::no_such : Refusal::failed,
+                        done.error().text);
+  return answer_line(operated_json(1, *done));
+}
+
 std::string reload(ControlServer::State& s, const Request& request, const PeerUser& user) {
   if (!request.dry_run) s.keeper.note_operator("", "reload", user.uid, user.pid);
   // Nothing is wrong with the file, which is not even read.
@@ -142,6 +152,8 @@ std::string carry_out(ControlServer::State& s, const Request& request, const Pee
     case Verb::hold:
     case Verb::release:
       return operate(s, request, user);
+    case Verb::use_key:
+      return use_key(s, request, user);
     case Verb::reload:
       return reload(s, request, user);
     case Verb::watch:

@@ -38,6 +38,7 @@ void Keeper::State::bury() {
       slot.session.reset();
       slot.session = make(std::move(*slot.next));
       slot.next.reset();
+      key_watch.look();
       const std::optional<bool> up = std::exchange(slot.up, {});
       if (!up.has_value()) {
         slot.session->start();
@@ -158,6 +159,7 @@ void Keeper::State::apply(const std::vector<ReloadAction>& actions, Everything n
   listeners.set_prefixes(config.listens);
   for (const SessionConfig& session : fresh) add(session);
   release();
+  key_watch.look();
   // As in the file; what is on its way out comes last.
   std::map<std::string, std::size_t> place;
   for (const SessionConfig& session : std::exchange(config.sessions, {})) {

@@ -67,6 +67,17 @@ Result<std::string> Keeper::command(const std::string& name, Command what, Milli
   return replies;
 }
 
+Result<std::string> Keeper::use_key(const std::string& name, std::uint32_t id) {
+  State::Slot& slot = *s_->find(name);
+  Result<std::string> done = slot.session->keys().use(id);
+  if (!done) return done;
+  for (State::Slot* child : s_->children_of(name)) {
+    const Result<std::string> moved = child->session->keys().use(id);
+    if (moved) *done += "\n" + child->session->name() + ": " + *moved;
+  }
+  return done;
+}
+
 Result<void> Keeper::attach(const std::string& name, Fd& fd, std::string_view greeting) {
   return s_->find(name)->session->attach(fd, greeting);
 }

@@ -21,10 +21,22 @@ Keeper::State::State(Loop& l, KeeperSettings s, Log& log_to)
       plugins(settings.plugin_dirs),
       later(l),
       closing(l),
-      listeners(l, chains),
+      listeners(
+          l, [this](const std::string& chain) { return key_watch.scheduled_key(chain); },
+          [this](const Session& parent) {
+            std::vector<Session*> out;
+            for (Slot* slot : children_of(parent.name())) out.push_back(slot->session.get());
+            return out;
+          }),
       app_listeners(l),
       random(std::random_device()()),
       drain_timer(l, [this] { look_whether_drained(); }),
+      key_watch(l, log, listeners, chains,
+                [this] {
+                  std::vector<Session*> out;
+                  for (Slot& slot : slots) out.push_back(slot.session.get());
+                  return out;
+                }),
       movers(l),
       around{loop, log, movers, closing, later, random, {}, {}, {}, {}, {}, {}} {
   // A child's links come by its parent's claim.
@@ -33,6 +45,7 @@ Keeper::State::State(Loop& l, KeeperSettings s, Log& log_to)
     return listeners.claim(session);
   };
   around.unclaim = [this](Session& session) { listeners.unclaim(session); };
+  around.claim_changed = [this](Session& session) { listeners.key_changed(session); };
   around.open_app = [this](Session& session) { return app_listeners.open(session); };
   around.close_app = [this](Session& session) { app_listeners.close(session); };
   around.emit = [this](const Event& event) { tell(event); };
@@ -174,6 +187,7 @@ void Keeper::start() {
   s.listeners.set_prefixes(s.config.listens);
   for (State::Slot& slot : s.slots) slot.session->start();
   s.release();
+  s.key_watch.look();
 }
 
 void Keeper::drain(std::function<void()> done) {
@@ -236,7 +250,6 @@ std::vector<KeyStatus> Keeper::keys(const std::string& only_chain) const {
     KeyStatus status;
     status.name = chain.name();
     status.rollover = to_string(chain.rollover());
-    const std::uint32_t in_use = chain.in_use(now).id;
     for (const ChainKey& key : chain.keys()) {
       KeyStatus::OneKey one;
       one.id = key.key.id;
@@ -244,10 +257,17 @@ std::vector<KeyStatus> Keeper::keys(const std::string& only_chain) const {
       if (key.end) one.end = *key.end;
       one.valid = key.valid_at(now);
       for (const State::Slot& slot : s.slots) {
-        const bool uses = slot.session->config().keychain == chain.name() && !slot.removed;
-        if (uses && key.key.id == in_use) one.in_use_by.push_back(slot.session->name());
+        if (slot.session->config().keychain != chain.name() || slot.removed) continue;
+        const Keys& keys = slot.session->keys();
+        if (keys.chain() == nullptr) continue;
+        if (keys.choice().id == one.id) one.in_use_by.push_back(slot.session->name());
+        for (const KeyUse& use : keys.uses()) {
+          if (use.id != one.id) continue;
+          one.last_sent = std::max(one.last_sent, use.sent);
+          one.last_received = std::max(one.last_received, use.received);
+        }
       }
-      if (!one.in_use_by.empty()) one.last_used = now;
+      one.last_used = std::max(one.last_sent, one.last_received);
       status.keys.push_back(std::move(one));
     }
     out.push_back(std::move(status));

@@ -58,7 +58,7 @@ struct KeyStatus {
     std::optional<WallTime> start, end;
     bool valid = false;
     std::vector<std::string> in_use_by;
-    std::optional<WallTime> last_used;
+    std::optional<WallTime> last_used, last_sent, last_received;
   };
   std::string name, rollover;
   std::vector<OneKey> keys;
@@ -102,6 +102,9 @@ class Keeper {
   Result<void> reset(const std::string& name, const std::string& message);
   // What the plugin replies. The error's code is ENOTSUP when it knows no such thing.
   Result<std::string> command(const std::string& name, Command, Milliseconds length);
+  // `key use`: moves the session to that key of its chain; what is happening, in words. The error's
+  // code is ENOKEY when there is no such key.
+  Result<std::string> use_key(const std::string& name, std::uint32_t id);
   // `fd` (a connected stream socket, owned from here on) becomes an app of the session.
   Result<void> attach(const std::string& name, Fd& fd,
                       std::string_view greeting);  // Session::attach

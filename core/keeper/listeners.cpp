@@ -19,6 +19,7 @@ struct Listeners::Place {
   // No room for one more key, when that was tried last: hundreds that wait for room would else try
   // all keys again with each of their retries.
   std::optional<Error> full;
+  bool stale_keys = false;  // release_keys() brings them to the socket
   SteadyTime full_at{};
 };
 
@@ -55,8 +56,9 @@ unsigned device_of(const std::pair<Endpoint, std::string>& name) {
 
 }  // namespace
 
-Listeners::Listeners(Loop& loop, const std::map<std::string, KeyChain>& chains)
-    : loop_(loop), chains_(chains) {}
+Listeners::Listeners(Loop& loop, std::function<const Key*(const std::string&)> scheduled_key,
+                     std::function<std::vector<Session*>(const Session&)> children)
+    : loop_(loop), scheduled_key_(std::move(scheduled_key)), children_(std::move(children)) {}
 
 Listeners::~Listeners() = default;
 
@@ -66,24 +68,31 @@ Listeners::Name Listeners::name_of(const Session& session) {
 
 std::vector<Claim> Listeners::claims_of(const Name& name, const Place& place) const {
   std::vector<Claim> claims;
-  const auto now = std::chrono::system_clock::now();
-  std::vector<std::pair<Prefix, std::string>> wide;
+  struct Wide {
+    Prefix prefix;
+    std::string chain;
+    const Key* key;
+  };
+  std::vector<Wide> wide;
   for (const ListenConfig& listen : prefixes_) {
     if (listen.address != name.first || listen.interface != name.second) continue;
-    const auto chain = chains_.find(listen.keychain);
-    if (chain == chains_.end()) continue;
-    claims.push_back({listen.prefix, &chain->second.in_use(now), false, nullptr});
-    wide.emplace_back(listen.prefix, listen.keychain);
+    const Key* key = scheduled_key_(listen.keychain);
+    if (key == nullptr) continue;
+    claims.push_back({listen.prefix, key, false, nullptr});
+    wide.push_back({listen.prefix, listen.keychain, key});
   }
   for (Session* session : place.sessions) {
     Claim claim{session->who(), session->key(), false, session};
     // The longest [[listen]] prefix around the peer decides whether a key of its own is needed.
-    const std::pair<Prefix, std::string>* around = nullptr;
-    for (const auto& one : wide) {
-      if (!one.first.contains(claim.who.address) || one.first.length > claim.who.length) continue;
-      if (around == nullptr || one.first.length > around->first.length) around = &one;
+    const Wide* around = nullptr;
+    for (const Wide& one : wide) {
+      if (!one.prefix.contains(claim.who.address) || one.prefix.length > claim.who.length) continue;
+      if (around == nullptr || one.prefix.length > around->prefix.length) around = &one;
     }
-    if (around != nullptr && around->second == session->config().keychain) {
+    // One whose peer is on another key of the chain bears that itself, until they meet again.
+    const bool same_prefix = around != nullptr && around->prefix == claim.who;
+    if (around != nullptr && around->chain == session->config().keychain && claim.key != nullptr &&
+        (same_prefix || around->key->id == claim.key->id)) {
       claim.key = nullptr;
       claim.covered = true;
       // The very prefix: the session is its owner.
@@ -94,7 +103,15 @@ std::vector<Claim> Listeners::claims_of(const Name& name, const Place& place) co
         continue;
       }
     }
+    const Key* common = claim.key;
     claims.push_back(claim);
+    // Peers of a prefix that are on another key than the rest.
+    if (common == nullptr || !session->dynamic()) continue;
+    for (Session* child : children_(*session)) {
+      const Key* own = child->key();
+      if (own != nullptr && own->id != common->id && own->id != 0)
+        claims.push_back({child->who(), own, false, session});
+    }
   }
   return claims;
 }
@@ -164,6 +181,26 @@ bool Listeners::restore(const Name& name, Place& place, Lost& lost) {
     }
   }
   return !place.sessions.empty();
+}
+
+void Listeners::release_keys() {
+  holding_keys_ = false;
+  if (holding_) return;  // release() is about to look
+  for (auto& [name, place] : places_) {
+    if (std::exchange(place->stale_keys, false) && place->listener) (void)update(name, *place);
+  }
+}
+
+void Listeners::key_changed(const Session& session) {
+  const auto found = places_.find(name_of(session));
+  if (found == places_.end()) return;
+  found->second->stale_keys = true;
+  if (!holding_keys_) release_keys();
+}
+
+void Listeners::keys_changed() {
+  for (auto& [name, place] : places_) place->stale_keys = true;
+  if (!holding_keys_) release_keys();
 }
 
 Result<void> Listeners::claim(Session& session) {

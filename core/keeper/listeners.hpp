@@ -2,6 +2,7 @@
 // the claims of any number of sessions and by the prefixes of [[listen]].
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -17,7 +18,9 @@ class Session;
 
 class Listeners {
  public:
-  Listeners(Loop&, const std::map<std::string, KeyChain>& chains);
+  // `scheduled_key`: of a chain, for [[listen]] prefixes. `children`: of a dynamic session.
+  Listeners(Loop&, std::function<const Key*(const std::string& chain)> scheduled_key,
+            std::function<std::vector<Session*>(const Session&)> children);
   ~Listeners();
 
   // Sessions whose claim could not be met, with why.
@@ -32,6 +35,13 @@ class Listeners {
   // opened, also when there is another of that name: such sockets are opened again.
   Lost host_changed();
 
+  // The keys of a session's claim, or of a [[listen]] prefix, have changed. Between hold_keys() and
+  // release_keys() that is only written down: a thousand claims of one socket move in one go.
+  void hold_keys() { holding_keys_ = true; }
+  void release_keys();
+  void key_changed(const Session&);
+  void keys_changed();
+
   Result<void> claim(Session&);
   void unclaim(Session&);
 
@@ -44,10 +54,11 @@ class Listeners {
   std::vector<Claim> claims_of(const Name&, const Place&) const;
 
   Loop& loop_;
-  const std::map<std::string, KeyChain>& chains_;
+  std::function<const Key*(const std::string&)> scheduled_key_;
+  std::function<std::vector<Session*>(const Session&)> children_;
   std::vector<ListenConfig> prefixes_;
   std::map<Name, std::unique_ptr<Place>> places_;
-  bool holding_ = false;
+  bool holding_ = false, holding_keys_ = false;
 };
 
 }  // namespace peerhold

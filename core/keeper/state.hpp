@@ -11,6 +11,7 @@
 #include "keeper/app_listeners.hpp"
 #include "keeper/established.hpp"
 #include "keeper/keeper.hpp"
+#include "keeper/key_watch.hpp"
 #include "keeper/listeners.hpp"
 #include "keeper/load.hpp"
 #include "net/addresses.hpp"
@@ -94,6 +95,7 @@ struct Keeper::State final : private Later::Item {
   WallTime started_at = std::chrono::system_clock::now();
   tcp_auth::Support support;
   bool started = false, draining = false;
+  KeyWatch key_watch;
   Movers movers;  // goes first: nothing is lent any more when sessions go
   Surroundings around;
 

@@ -253,14 +253,16 @@ class Socket final : public Listener, private Poll::Target {
   }
 
   // The key that the kernel has used for `peer`: of the longest prefix that bears one.
-  Result<void> key_again(int fd, const Address& peer) {
+  Result<std::uint32_t> key_again(int fd, const Address& peer) {
     for (const Claim& claim : claims_) {
       const auto key = installed_.find(claim.who);
       if (key == installed_.end() || !claim.who.contains(peer)) continue;
       Key value;
       value.id = key->second.id;
       value.secret = key->second.secret.clone();
-      return tcp_auth::set_key(fd, Prefix::host(peer), value);
+      if (auto set = tcp_auth::set_key(fd, Prefix::host(peer), value); !set)
+        return std::move(set).error();
+      return value.id;
     }
     return Error{"no key for " + peer.to_string(), ENOKEY, Cause::internal};
   }
@@ -292,16 +294,18 @@ class Socket final : public Listener, private Poll::Target {
     Endpoint remote = Endpoint::from(reinterpret_cast<sockaddr*>(&address), length);
     const auto claim = std::find_if(claims_.begin(), claims_.end(),
                                     [&](const Claim& c) { return c.who.contains(remote.address); });
+    std::optional<std::uint32_t> key_id;
+    if (keyed_ && claim != claims_.end() && claim->owner != nullptr)
+      if (auto again = key_again(fd.get(), remote.address)) key_id = *again;
     // Also when the key cannot be set: no key, no connection.
-    if (claim == claims_.end() || claim->owner == nullptr ||
-        (keyed_ && !key_again(fd.get(), remote.address))) {
+    if (claim == claims_.end() || claim->owner == nullptr || (keyed_ && !key_id)) {
       ++counters_.unclaimed;
       reset(std::move(fd));
       return true;
     }
     ++counters_.accepted;
     Endpoint local = local_endpoint(fd.get());
-    on_accept_({std::move(fd), std::move(remote), std::move(local), claim->owner});
+    on_accept_({std::move(fd), std::move(remote), std::move(local), claim->owner, key_id});
     return true;
   }
 

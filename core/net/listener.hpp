@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/endpoint.hpp"
@@ -33,6 +34,7 @@ class Listener {
     Fd fd;
     Endpoint remote, local;
     void* owner;
+    std::optional<std::uint32_t> key_id = {};  // of the key that has signed the handshake
   };
   struct Counters {
     std::uint64_t accepted = 0, unclaimed = 0;

@@ -531,9 +531,9 @@ int Conversation::reload(const ph_config* config) {
   return contained() ? status : int{PH_ERESTART};
 }
 
-void Conversation::apply_key() {
-  for (End* e : {&peer_, rival_.get()}) {
-    if (e != nullptr && e->link && !e->ending) session_.key_socket(e->link->fd());
+void Conversation::each_peer_socket(const std::function<void(int fd)>& f) const {
+  for (const End* e : {&peer_, static_cast<const End*>(rival_.get())}) {
+    if (e != nullptr && e->link && !e->ending) f(e->link->fd());
   }
 }
 

@@ -59,8 +59,9 @@ class Conversation final : public ph_instance, private LinkEvents, private Later
   void drop_peer(Cause, const std::string& text);  // the peer link alone, by RST
   void close_peer();                               // the links to the peer: FIN, no goodbye
   int reload(const ph_config*);
-  // Key, transport options and buffer of the session's present configuration, on live sockets.
-  void apply_key();
+  // The sockets of the links to the peer, to set keys and options or to ask the kernel about them.
+  void each_peer_socket(const std::function<void(int fd)>&) const;
+  // Transport options and buffer of the session's present configuration, on live sockets.
   void apply_transport();
 
   // ---- what a plugin asks for (host.cpp)

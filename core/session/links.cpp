@@ -61,11 +61,16 @@ void Session::dial() {
   request.key = key();
   request.transport = transport();
   request.timeout = config_.retry.connect_timeout;
+  keys_.dialing();
+  // Two SYNs with our own key first.
+  if (keys_.follows()) deadlines_.set(dial_key_due, Milliseconds(1500));
   dialer_ = Dialer::start(around_.loop, request, [this](Result<Fd> fd) { dialed(std::move(fd)); });
 }
 
 void Session::dialed(Result<Fd> fd) {
   dialer_.reset();
+  deadlines_.clear(dial_key_due);
+  if (fd) keys_.dialed();
   if (!fd) {
     note_failure(fd.error().cause, fd.error().text, false, false);
     failures_->of_dial = true;
@@ -145,6 +150,7 @@ void Session::accepted(Listener::Accepted from) {
     return;
   }
   if (dynamic()) return hand_on(std::move(from));
+  keys_.accepted(from.key_id);
   if (per_client()) {
     tell(PeerEvent::accepted);
     take(std::move(from.fd), false);
@@ -253,6 +259,7 @@ void Session::peer_lost(Conversation&, const Loss& loss) {
   account(loss);
   if (!per_client()) tell(AppEvent::link_down);
   tell(PeerEvent::link_lost);
+  if (peer_side_.links == 0) keys_.links_gone();
   // Not after an operator's `down`, which has forgotten it.
   if (loss.was_established && last_established_) mark_established();
   arm_forgetting();
@@ -381,11 +388,13 @@ Result<std::unique_ptr<Link>> Session::make_link(Fd fd, LinkEvents& events, Orig
 Result<void> Session::apply_options(int fd, std::int64_t user_timeout) {
   Transport options = transport();
   if (user_timeout >= 0 && !config_.transport.user_timeout_given) {
-    options.user_timeout = Milliseconds(user_timeout);
+    options.user_timeout = keys_.hurried()
+                               ? std::max(*options.user_timeout, Milliseconds(user_timeout))
+                               : Milliseconds(user_timeout);
   }
   return apply_live(
       fd, config_.peer_prefix ? config_.peer_prefix->address.family : config_.peer.address.family,
-      options, chain_ != nullptr);
+      options, keys_.chain() != nullptr);
 }
 
 void Session::key_socket(int fd) {

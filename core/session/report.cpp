@@ -154,6 +154,17 @@ void Session::note_if_failed(const Result<void>& result) {
   if (!result) note_failure(result.error().cause, result.error().text, false);
 }
 
+void Session::note_key(std::uint32_t from, std::uint32_t to, std::string_view cause,
+                       const std::string& text, bool warn) {
+  const std::string was = std::to_string(from), is = std::to_string(to);
+  line(warn ? Level::warn : Level::info, "key", text, cause, from == to ? "" : was + " -> " + is);
+  emit(EventKind::key, was, is, std::string(cause), text);
+}
+
+void Session::note_key_confirmed(const std::string& text) {
+  line(Level::debug, "key", text);
+}
+
 void Session::note_app(const char* what, const std::string& text) {
   // One line per app change of a persistent session; clients come and go by the thousand.
   line(per_client() ? Level::debug : Level::info, "app", text, {}, std::string("app ") + what,
@@ -205,10 +216,12 @@ SessionStatus Session::status() const {
   if (state() == SessionState::established) {
     out.uptime = std::chrono::duration_cast<Milliseconds>(now - since_steady_);
   }
-  if (chain_ != nullptr) {
+  if (keys_.chain() != nullptr) {
     out.key = SessionStatus::KeyUse{};
     out.key->chain = config_.keychain;
-    out.key->id = key()->id;
+    out.key->id = keys_.choice().id;
+    out.key->cause = to_string(keys_.choice().cause);
+    out.key->confirmed = !keys_.choice().moving;
   }
   out.links = peer_side_.links;
   if (config_.app) out.app_endpoint = config_.app->to_string();
@@ -265,10 +278,10 @@ void Session::judge(SessionStatus& out, const Instance::Report& report) const {
     return;
   }
   out.health = Health::ok;
-  if (chain_ != nullptr && !chain_->any_valid(std::chrono::system_clock::now())) {
+  if (const std::string trouble = keys_.trouble(std::chrono::system_clock::now());
+      !trouble.empty()) {
     out.health = Health::degraded;
-    out.health_text = "no key of keychain \"" + config_.keychain + "\" is valid now; key " +
-                      std::to_string(out.key->id) + " stays in use";
+    out.health_text = trouble;
   } else if (out.app_absent) {
     out.health = Health::degraded;
     out.health_text = app_is_absent;

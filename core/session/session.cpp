@@ -8,10 +8,15 @@
 #include <algorithm>
 #include <charconv>
 
-#include "net/tcp_auth.hpp"
+#include "net/progress.hpp"
 
 namespace peerhold {
 namespace {
+
+// A SYN is repeated after one second; each later one may go out with another key of the chain.
+constexpr Milliseconds next_dial_key{1000};
+// While a key move is under way (contract: TCP_USER_TIMEOUT not below 60 s).
+constexpr Milliseconds hurry_patience{120000}, least_hurry_patience{60000};
 
 // Of app_users; a name that this host does not know lets nobody in.
 std::vector<uid_t> uids_of(const std::vector<std::string>& users) {
@@ -53,7 +58,7 @@ Session::Session(Surroundings& around, const Library& library, SessionConfig con
       library_(library),
       config_(std::move(config)),
       plugin_config_(std::make_unique<PluginConfig>(library.facts().schema, config_.options)),
-      chain_(chain),
+      keys_(*this, chain),
       child_(child),
       deadlines_(around.loop, [this](std::uint32_t id) { due(id); }),
       app_uids_(uids_of(config_.app_users)),
@@ -63,7 +68,6 @@ Session::Session(Surroundings& around, const Library& library, SessionConfig con
   peer_side_.per_client = per_client();
   peer_side_.plugin_settles = library.is(PH_COLLISION);
   configure_app_side();
-  if (const Key* first = key()) key_id_ = first->id;
 }
 
 Session::~Session() = default;
@@ -188,6 +192,11 @@ void Session::due(std::uint32_t id) {
     case forget_due:
       forget_if_idle();
       break;
+    case dial_key_due:
+      if (!dialer_) break;
+      keys_.next_dial_key();
+      deadlines_.set(dial_key_due, next_dial_key);
+      break;
     default:
       break;
   }
@@ -226,7 +235,7 @@ void Session::stop(ph_goodbye why, const std::string& text, Milliseconds patienc
   // The keeper may forget it; live sockets have their key. A keeper that stops forgets none before
   // its sessions are gone: a reload is refused, and clients that still talk are shown with their
   // key.
-  if (why != PH_BYE_STOP) chain_ = nullptr;
+  if (why != PH_BYE_STOP) keys_.forget_chain();
   maybe_gone();
 }
 
@@ -277,7 +286,6 @@ bool Session::reload(SessionConfig config, const KeyChain* chain) {
   config_ = std::move(config);
   // Plugins may keep no pointer into the old one after reload(); values point into config_.
   plugin_config_ = std::make_unique<PluginConfig>(library_.facts().schema, config_.options);
-  chain_ = chain;
   if (old_users != config_.app_users) app_uids_ = uids_of(config_.app_users);
   configure_app_side();
   if (app_moved) {  // what was wrong with the old place is no news of the new one
@@ -286,39 +294,40 @@ bool Session::reload(SessionConfig config, const KeyChain* chain) {
     if (app_trouble_.empty()) tell(PeerEvent::app_open);
   }
   for (const auto& one : conversations_) one->apply_transport();
-  rekey();
+  keys_.use_chain(chain);
   if (enabled_was && !config_.enabled) down("enabled = false");
   if (!enabled_was && config_.enabled) return static_cast<bool>(up());
   if (peer_side_.state == SessionState::failed) return static_cast<bool>(up());
   return true;
 }
 
-void Session::rekey() {
+void Session::each_peer_socket(const std::function<void(int fd)>& f) const {
+  for (const auto& one : conversations_) one->each_peer_socket(f);
+}
+
+void Session::rekey_rest() {
   const Key* now = key();
   if (now == nullptr) return;
-  if (dialer_) {
-    if (const Result<void> done = dialer_->rekey(*now); !done) {
-      note_failure(done.error().cause, done.error().text, false);
-    }
-  }
-  for (const auto& one : conversations_) one->apply_key();
+  if (dialer_) rekey_dial(*now);
   // What ended a moment ago may still have bytes or its FIN on the way.
   around_.closing.each(this, [this](int fd) { key_socket(fd); });
-  if (now->id != key_id_) {
-    const std::string from = std::to_string(key_id_), to = std::to_string(now->id);
-    key_id_ = now->id;
-    line(Level::info, "key", "key " + to + " of keychain \"" + config_.keychain + "\" is in use",
-         {}, from + " -> " + to);
-    emit(EventKind::key, from, to, "configured", {});
-  }
+  if (around_.claim_changed) around_.claim_changed(*this);
+}
+
+void Session::rekey_dial(const Key& to) {
+  if (dialer_) note_if_failed(dialer_->rekey(to));
+}
+
+void Session::apply_hurry() {
+  const bool on = keys_.hurried();
+  // Quick only beside a user timeout, so that comes first and goes last.
+  if (!on) each_peer_socket([](int fd) { quick_retransmissions(fd, false); });
+  for (const auto& one : conversations_) one->apply_transport();
+  if (on) each_peer_socket([](int fd) { quick_retransmissions(fd, true); });
 }
 
 Prefix Session::who() const {
   return config_.peer_prefix ? *config_.peer_prefix : Prefix::host(config_.peer.address);
-}
-
-const Key* Session::key() const {
-  return chain_ == nullptr ? nullptr : &chain_->in_use(std::chrono::system_clock::now());
 }
 
 Transport Session::transport() const {
@@ -334,6 +343,12 @@ Transport Session::transport() const {
   to.buffer = from.buffer;
   to.freebind = from.freebind;
   to.v6only = config_.v6only;
+  if (keys_.hurried()) {
+    // An idle peer is asked within a second; and nothing gives up while the ends may have different
+    // keys, which the kernel would after 15 seconds of quick retransmissions.
+    to.user_timeout = std::max(to.user_timeout.value_or(hurry_patience), least_hurry_patience);
+    to.keepalive = Milliseconds(1000);
+  }
   return to;
 }
 

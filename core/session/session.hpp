@@ -22,6 +22,7 @@
 #include "session/app_side.hpp"
 #include "session/backoff.hpp"
 #include "session/conversation.hpp"
+#include "session/keys.hpp"
 #include "session/peer_side.hpp"
 #include "session/status.hpp"
 #include "session/surroundings.hpp"
@@ -75,8 +76,6 @@ class Session {
   // What may change without touching the link; the caller has checked that nothing else did. False:
   // the plugin cannot apply its options live, and the session must be restarted.
   bool reload(SessionConfig, const KeyChain* chain);
-  // The session's chain was loaded again: another key may be in use.
-  void rekey();
   // A connection from `who()`, whose segments bear our key.
   void accepted(Listener::Accepted);
   void app_accepted(Fd);
@@ -90,7 +89,11 @@ class Session {
   bool dynamic() const { return config_.peer_prefix && !per_client(); }
   bool is_child() const { return child_; }
   Prefix who() const;
-  const Key* key() const;  // null: not authenticated
+  Keys& keys() { return keys_; }
+  const Keys& keys() const { return keys_; }
+  const Key* key() const { return keys_.key(); }  // null: not authenticated
+  // Wants links, and may have some.
+  bool takes_links() const;
   Transport transport() const;
   SessionState state() const { return peer_side_.state; }
   SessionStatus status() const;
@@ -107,6 +110,14 @@ class Session {
   // `user_timeout`: the plugin's, in ms; < 0: none.
   Result<void> apply_options(int fd, std::int64_t user_timeout = -1);
   void key_socket(int fd);
+  void each_peer_socket(const std::function<void(int fd)>&) const;
+  // ---- its keys' side (keys.cpp)
+  void rekey_rest();  // what is signed beside the links: closing sockets, the dial, the claim
+  void rekey_dial(const Key&);
+  void apply_hurry();
+  void note_key(std::uint32_t from, std::uint32_t to, std::string_view cause,
+                const std::string& text, bool warn = false);
+  void note_key_confirmed(const std::string& text);
   // All but the texts.
   void describe(const Link&, bool outgoing, ph_link_info& out) const;
   void peer_established(Conversation&);
@@ -134,6 +145,7 @@ class Session {
     goodbye_due,
     mark_due,
     forget_due,
+    dial_key_due,
   };
   // How long a link may take to say goodbye.
   static constexpr Milliseconds goodbye_patience{2000};
@@ -143,7 +155,6 @@ class Session {
   void tell(PeerEvent);
   void tell(AppEvent);
   void act(std::uint16_t peer_actions);
-  bool takes_links() const;
   void act_app(std::uint8_t app_actions);
   void due(std::uint32_t);
   void arm_retry();
@@ -187,7 +198,7 @@ class Session {
   const Library& library_;
   SessionConfig config_;
   std::unique_ptr<PluginConfig> plugin_config_;
-  const KeyChain* chain_;
+  Keys keys_;
   const bool child_;
   PeerSide peer_side_;
   AppSide app_side_;
@@ -203,7 +214,6 @@ class Session {
   std::list<Waiting> waiting_;  // clients without a peer link yet, oldest first
   std::optional<Fd> parked_;    // accepted; waits for our own dial, or the old link, to end
   std::vector<uid_t> app_uids_;
-  std::uint32_t key_id_ = 0;
   bool stopping_ = false, gone_told_ = false, redial_ = false, clients_may_end_ = false;
   ph_goodbye bye_ = PH_BYE_DOWN;
   std::string bye_text_, bye_message_;  // in the log; the operator's own, for the peer

@@ -50,6 +50,7 @@ struct SessionStatus {
   struct KeyUse {
     std::string chain, method = "tcp-md5", cause = "schedule";
     std::uint32_t id = 0;
+    bool confirmed = true;  // false: a move is under way, the peer was not seen on it yet
   };
   std::optional<KeyUse> key;  // none: keychain = "none"
   std::size_t links = 0;

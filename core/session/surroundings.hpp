@@ -30,6 +30,8 @@ struct Surroundings {
   // Session::accepted from then on. The error's cause is `resource`.
   std::function<Result<void>(Session&)> claim;
   std::function<void(Session&)> unclaim;
+  // The key that its claim bears, or who bears one of its own, has changed.
+  std::function<void(Session&)> claim_changed = {};
   // The same for the socket that apps connect to (Session::app_accepted).
   std::function<Result<void>(Session&)> open_app;
   std::function<void(Session&)> close_app;

@@ -1,0 +1,87 @@
+// KeyWatch: owned by the Keeper, told of changes by it; drives the keys of its sessions.
+#include "keeper/key_watch.hpp"
+
+#include <sys/timex.h>
+
+#include <algorithm>
+
+#include "keeper/listeners.hpp"
+#include "session/session.hpp"
+
+namespace peerhold {
+namespace {
+
+constexpr Milliseconds period{100};
+// Contract §6: after this long without a synchronised clock, the clock that there is must do.
+constexpr auto clock_patience = std::chrono::minutes(5);
+
+bool synchronised() {
+  timex now{};
+  const int state = adjtimex(&now);
+  return state >= 0 && state != TIME_ERROR && (now.status & STA_UNSYNC) == 0;
+}
+
+}  // namespace
+
+KeyWatch::KeyWatch(Loop& loop, Log& log, Listeners& listeners,
+                   const std::map<std::string, KeyChain>& chains,
+                   std::function<std::vector<Session*>()> sessions)
+    : loop_(loop),
+      log_(log),
+      listeners_(listeners),
+      chains_(chains),
+      sessions_(std::move(sessions)),
+      started_(loop.now()),
+      timer_(loop, [this] { tick(); }) {}
+
+bool KeyWatch::clock_trusted() {
+  trusted_ = trusted_ || synchronised() || loop_.now() - started_ >= clock_patience;
+  return trusted_;
+}
+
+const Key* KeyWatch::scheduled_key(const std::string& chain) const {
+  const auto found = chains_.find(chain);
+  if (found == chains_.end()) return nullptr;
+  auto [choice, made] = by_lifetime_.try_emplace(chain);
+  if (made || found->second.find(choice->second.id) == nullptr)
+    choice->second = first_choice(found->second, std::chrono::system_clock::now());
+  return found->second.find(choice->second.id);
+}
+
+void KeyWatch::look() {
+  const std::vector<Session*> all = sessions_();
+  const bool watch = std::ranges::any_of(all, [](const Session* s) { return s->keys().several(); });
+  if (!watch) {
+    timer_.stop();
+    counting_ = false;
+  } else if (!timer_.running()) {
+    timer_.start(period);
+  }
+}
+
+void KeyWatch::tick() {
+  timer_.start(period);
+  KeyMoment moment;
+  moment.wall = std::chrono::system_clock::now();
+  moment.clock_trusted = clock_trusted();
+  moment.now = loop_.now();
+  const AuthCounters counters = read_auth_counters();
+  moment.failing = counting_ && counters.failure != seen_.failure;
+  seen_ = counters;
+  counting_ = true;
+  listeners_.hold_keys();
+  for (auto& [name, choice] : by_lifetime_) {
+    const auto chain = chains_.find(name);
+    if (chain == chains_.end()) continue;
+    if (step(choice, chain->second,
+             {KeyEvent::What::time, moment.wall, moment.clock_trusted, moment.now}) ==
+        KeyStep::moved)
+      listeners_.keys_changed();
+  }
+  for (Session* session : sessions_()) {
+    if (session->keys().several()) session->keys().tick(moment);
+  }
+  listeners_.release_keys();
+}
+
+}  // namespace peerhold

@@ -1,0 +1,329 @@
+// Keys: the one place that acts on what KeyChoice and Follower answer. RFC 4808, RFC 8177. Owned by
+// a Session, ticked by the keeper's KeyWatch.
+#include "session/keys.hpp"
+
+#include <algorithm>
+
+#include "net/progress.hpp"
+#include "session/session.hpp"
+
+namespace peerhold {
+namespace {
+
+using What = KeyEvent::What;
+
+constexpr std::size_t tried_in_a_row = 16;  // by trial, before the key of before gets its time
+constexpr Milliseconds blur{12};            // what the kernel's times are exact to
+constexpr auto soon = std::chrono::hours(24);
+
+std::string number(std::uint32_t id) {
+  return std::to_string(id);
+}
+
+}  // namespace
+
+Keys::Keys(Session& session, const KeyChain* chain) : session_(session), chain_(chain) {
+  if (chain_ != nullptr) choice_ = first_choice(*chain_, std::chrono::system_clock::now());
+}
+
+const Key* Keys::key() const {
+  return chain_ == nullptr ? nullptr : chain_->find(trial_.value_or(choice_.id));
+}
+
+bool Keys::follows() const {
+  return several() && chain_->rollover() == Rollover::follow;
+}
+
+std::vector<std::uint32_t> Keys::others(WallTime wall) const {
+  std::vector<const ChainKey*> in_order;
+  for (const ChainKey& key : chain_->keys()) in_order.push_back(&key);
+  std::ranges::stable_sort(in_order, [](auto* a, auto* b) { return a->start < b->start; });
+  const auto here = std::ranges::find(in_order, choice_.id, [](auto* k) { return k->key.id; });
+  const auto at = here - in_order.begin(), size = std::ssize(in_order);
+  std::vector<std::uint32_t> out;
+  const auto add = [&](std::ptrdiff_t i) {
+    if (i < 0 || i >= size || i == at) return;
+    const std::uint32_t id = in_order[static_cast<std::size_t>(i)]->key.id;
+    if (chain_->acceptable(id, wall)) out.push_back(id);
+  };
+  for (std::ptrdiff_t step = 1; step <= size; ++step) {
+    add(at + step);
+    add(at - step);
+  }
+  // What the lifetimes want is the likeliest where we are not there already.
+  const auto wanted = std::ranges::find(out, choice_.scheduled);
+  if (wanted != out.end()) std::rotate(out.begin(), wanted, wanted + 1);
+  return out;
+}
+
+bool Keys::linked() const {
+  bool any = false;
+  session_.each_peer_socket([&](int) { any = true; });
+  return any;
+}
+
+// ---- the choice
+// ------------------------------------------------------------------------------------
+
+void Keys::tell(What what, std::uint32_t id, const char* why) {
+  note_use();
+  const std::uint32_t from = choice_.id;
+  const KeyStep done = step(choice_, *chain_,
+                            {what, std::chrono::system_clock::now(), choice_.clock_heard,
+                             session_.around().loop.now(), linked(), id});
+  if (done != KeyStep::moved) return;
+  trial_.reset();
+  follower_ = {};
+  sign_everything();
+  report(from, why);
+}
+
+void Keys::report(std::uint32_t from, const std::string& why) {
+  session_.note_key(
+      from, choice_.id, to_string(choice_.cause),
+      "key " + number(choice_.id) + " of keychain \"" + chain_->name() + "\" is in use: " + why);
+}
+
+// Live sockets, those that are closing, the dial that is under way, and the claim.
+void Keys::sign_everything() {
+  session_.each_peer_socket([&](int fd) { session_.key_socket(fd); });
+  session_.rekey_rest();
+  dial_ = choice_.id;
+}
+
+void Keys::use_chain(const KeyChain* chain) {
+  const bool other = chain_ != nullptr && chain != nullptr && chain->name() != chain_->name();
+  chain_ = chain;
+  if (chain_ == nullptr) return;
+  trial_.reset();
+  follower_ = {};
+  const std::uint32_t from = choice_.id;
+  const WallTime wall = std::chrono::system_clock::now();
+  KeyStep done = KeyStep::moved;
+  if (other) {
+    choice_ = first_choice(*chain_, wall);
+    uses_.clear();
+  } else {
+    done =
+        step(choice_, *chain_,
+             {What::reloaded, wall, choice_.clock_heard, session_.around().loop.now(), linked()});
+  }
+  sign_everything();  // the same id may have another secret
+  if (done == KeyStep::moved) report(from, "the configuration was read again");
+}
+
+void Keys::tick(const KeyMoment& m) {
+  if (chain_ == nullptr || session_.stopping()) return;
+  if (m.now - noted_at_ > std::chrono::seconds(1)) note_use();
+  const KeyChoice before = choice_;
+  const KeyStep done =
+      step(choice_, *chain_, {What::time, m.wall, m.clock_trusted, m.now, linked()});
+  if (done == KeyStep::moved) {
+    trial_.reset();
+    follower_ = {};
+    sign_everything();
+    report(before.id, choice_.cause == KeyCause::fallback
+                          ? "the peer has not come along to key " + number(before.id) + " in " +
+                                format_duration(KeyChoice::grace)
+                          : "by its lifetime");
+  } else if (done == KeyStep::late) {
+    session_.note_key(choice_.id, choice_.id, to_string(choice_.cause),
+                      "the peer has not come along to key " + number(choice_.id) +
+                          " of keychain \"" + chain_->name() + "\" in " +
+                          format_duration(KeyChoice::grace) + "; it was last seen on key " +
+                          number(choice_.before) + ", change it there",
+                      true);
+  }
+  if (choice_.moving) {
+    bool there = false, any = false;
+    session_.each_peer_socket([&](int fd) {
+      any = true;
+      const auto p = progress_of(fd);
+      there = there || (p && m.now - p->since_accepted > choice_.since + blur);
+    });
+    if (!any) {
+      step(choice_, *chain_, {What::unlinked, m.wall, m.clock_trusted, m.now, false});
+    } else if (there &&
+               step(choice_, *chain_, {What::confirmed, m.wall, m.clock_trusted, m.now, true}) ==
+                   KeyStep::confirmed) {
+      session_.note_key_confirmed("the peer signs with key " + number(choice_.id) + " too");
+    }
+  }
+  follow(m);
+  hurry(choice_.moving || follower_.phase != Follower::Phase::quiet);
+}
+
+// ---- following
+// -------------------------------------------------------------------------------------
+
+void Keys::heard(std::uint32_t id, bool fresh, SteadyTime now) {
+  if (follows() && id != choice_.id) hear(follower_, id, fresh, now);
+}
+
+void Keys::follow(const KeyMoment& m) {
+  // We have just moved by ourselves: the peer gets its time before anything is concluded.
+  const bool grace = choice_.moving && choice_.cause != KeyCause::peer;
+  if (!follows() || grace || !session_.takes_links()) {
+    if (trial_) {
+      trial_.reset();
+      sign_everything();
+    }
+    follower_ = {};
+    return;
+  }
+  if (!m.failing && !follower_.heard && follower_.phase == Follower::Phase::quiet) return;
+  Sight sight{m.now, m.failing, m.captures, false, linked_at_, Milliseconds(0)};
+  bool any = false;
+  session_.each_peer_socket([&](int fd) {
+    const auto p = progress_of(fd);
+    if (!p) return;
+    any = true;
+    sight.accepted = std::max(sight.accepted, m.now - p->since_accepted);
+    sight.stuck = sight.stuck || p->stuck;
+    sight.answer = std::max(sight.answer, std::min(2 * p->round_trip, Milliseconds(2000)));
+  });
+  if (!any) {
+    if (!session_.listens()) return;  // a dial tries keys by itself
+    sight.stuck = true;               // whoever wants to come fails
+  }
+  std::vector<std::uint32_t> keys = others(m.wall);
+  const FollowerDoes does = look(follower_, sight, keys);
+  switch (does.what) {
+    case FollowerDoes::What::nothing:
+    case FollowerDoes::What::ask:
+      break;  // tick() hurries the links, which asks
+    case FollowerDoes::What::settle:
+      break;
+    case FollowerDoes::What::attempt:
+      trial_ = does.id;
+      sign_everything();
+      break;
+    case FollowerDoes::What::give_up:
+      trial_.reset();
+      sign_everything();
+      break;
+    case FollowerDoes::What::follow: {
+      const bool by_trial = does.id == 0 && trial_;
+      const std::uint32_t to = by_trial ? *trial_ : does.id;
+      trial_.reset();
+      tell(What::peer, to, by_trial ? "the peer answers under it" : "the peer signs with it");
+      break;
+    }
+  }
+}
+
+// ---- links
+// -----------------------------------------------------------------------------------------
+
+void Keys::dialing() {
+  if (chain_ != nullptr) dial_ = choice_.id;
+}
+
+void Keys::next_dial_key() {
+  if (!follows() || !dial_) return;
+  const auto keys = others(std::chrono::system_clock::now());
+  if (keys.empty()) return;
+  dial_ = keys[dial_turn_++ % keys.size()];
+  session_.rekey_dial(*chain_->find(*dial_));
+}
+
+void Keys::dialed() {
+  linked_at_ = session_.around().loop.now();
+  if (chain_ != nullptr && dial_ && *dial_ != choice_.id)
+    tell(What::peer, *dial_, "the peer has answered our SYN under it");
+  note_use();
+}
+
+void Keys::accepted(std::optional<std::uint32_t> id) {
+  linked_at_ = session_.around().loop.now();
+  if (chain_ == nullptr) return;
+  if (id && *id != choice_.id && chain_->find(*id) != nullptr) {
+    // The kernel has checked the handshake with it: nothing to be asked or waited for.
+    note_use();
+    const std::uint32_t from = choice_.id;
+    choice_.id = *id;
+    choice_.cause = KeyCause::peer;
+    choice_.moving = choice_.late = false;
+    choice_.since = linked_at_;
+    trial_.reset();
+    follower_ = {};
+    sign_everything();
+    report(from, "the peer has come with it");
+  }
+  note_use();
+}
+
+void Keys::links_gone() {
+  if (chain_ != nullptr)
+    step(choice_, *chain_, {What::unlinked, {}, false, session_.around().loop.now(), false});
+}
+
+// A move, or a question whether the peer is still there: whatever is to be answered is sent soon
+// and again, and nothing gives up meanwhile.
+void Keys::hurry(bool on) {
+  if (std::exchange(hurried_, on) == on) return;
+  session_.apply_hurry();
+}
+
+Result<std::string> Keys::use(std::uint32_t id) {
+  const Key* wanted = chain_ == nullptr ? nullptr : chain_->find(id);
+  if (wanted == nullptr)
+    return Error{chain_ == nullptr ? "session \"" + session_.name() + "\" is not authenticated"
+                                   : "keychain \"" + chain_->name() + "\" has no key " + number(id),
+                 ENOKEY, Cause::admin};
+  if (id == choice_.id && !trial_) return "key " + number(id) + " is in use already";
+  const std::uint32_t from = choice_.id;
+  tell(What::use, id, "an operator wants it");
+  if (!choice_.moving)
+    return "key " + number(id) + " is in use for the links to come; there is none now";
+  return "moved from key " + number(from) + " to key " + number(id) + "; the peer has " +
+         format_duration(KeyChoice::grace) + " to come along";
+}
+
+// ---- what is seen
+// ----------------------------------------------------------------------------------
+
+KeyUse& Keys::use_of(std::uint32_t id) const {
+  const auto found = std::ranges::find(uses_, id, &KeyUse::id);
+  return found != uses_.end() ? *found : uses_.emplace_back(KeyUse{id, {}, {}});
+}
+
+void Keys::note_use() const {
+  if (chain_ == nullptr || trial_) return;
+  const SteadyTime now = session_.around().loop.now();
+  noted_at_ = now;
+  const WallTime wall = std::chrono::system_clock::now();
+  KeyUse* use = nullptr;
+  session_.each_peer_socket([&](int fd) {
+    const auto p = progress_of(fd);
+    if (!p) return;
+    if (use == nullptr) use = &use_of(choice_.id);
+    if (now - p->since_accepted > choice_.since + blur)
+      use->received = std::max(use->received, std::optional<WallTime>(wall - p->since_accepted));
+    if (now - p->since_sent > choice_.since + blur)
+      use->sent = std::max(use->sent, std::optional<WallTime>(wall - p->since_sent));
+  });
+}
+
+std::vector<KeyUse> Keys::uses() const {
+  note_use();
+  return uses_;
+}
+
+std::string Keys::trouble(WallTime now) const {
+  if (chain_ == nullptr) return {};
+  const std::string of = " of keychain \"" + chain_->name() + "\"";
+  if (!chain_->any_valid(now))
+    return "no key" + of + " is valid now; key " + number(choice_.id) + " stays in use";
+  if (choice_.late)
+    return "the peer has not come along to key " + number(choice_.id) + of +
+           "; it was last seen on key " + number(choice_.before);
+  if (choice_.cause == KeyCause::fallback)
+    return "key " + number(choice_.id) + of + " again: the peer did not come along to another one" +
+           (choice_.scheduled == choice_.id ? "" : " (key " + number(choice_.scheduled) + ")");
+  if (const auto end = chain_->valid_until(now); end && *end - now < soon)
+    return "the last key" + of + " ends at " + format_time(*end) + "; add one that follows it";
+  return {};
+}
+
+}  // namespace peerhold

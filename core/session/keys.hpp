@@ -1,0 +1,86 @@
+// Keys: what one session signs with. Pairs the two pure machines KeyChoice (which key, and why) and
+// Follower (has the peer changed without telling) with what they act on: the keys on live sockets,
+// on the dial that is under way, and in the listener's claim. Owned by the Session; ticked by the
+// keeper's KeyWatch while its chain has more than one key.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "auth/follower.hpp"
+#include "auth/key_choice.hpp"
+
+namespace peerhold {
+
+class Session;
+
+struct KeyMoment {
+  WallTime wall;
+  bool clock_trusted = false;
+  SteadyTime now;
+  bool failing = false;   // wrongly signed segments were dropped since the last one
+  bool captures = false;  // who signs them is looked at
+};
+
+// When a key was last seen to work, by direction.
+struct KeyUse {
+  std::uint32_t id = 0;
+  std::optional<WallTime> sent, received;
+};
+
+class Keys {
+ public:
+  Keys(Session&, const KeyChain*);
+
+  const KeyChain* chain() const { return chain_; }
+  const KeyChoice& choice() const { return choice_; }
+  const Key* key() const;  // that signs now; null: not authenticated
+  std::vector<KeyUse> uses() const;
+  // More than one key, so that there is something to watch.
+  bool several() const { return chain_ != nullptr && chain_->keys().size() > 1; }
+  bool follows() const;
+  // Keys that the peer may be followed to, the nearest in time first.
+  std::vector<std::uint32_t> others(WallTime) const;
+  bool hurried() const { return hurried_; }  // a move or a question to the peer is under way
+  // A sentence for `status` when the key needs somebody's attention; empty: all is well.
+  std::string trouble(WallTime) const;
+
+  void use_chain(const KeyChain*);  // at reload: other keys, or another chain
+  void forget_chain() { chain_ = nullptr; }
+  void tick(const KeyMoment&);
+  void heard(std::uint32_t id, bool fresh, SteadyTime);  // captured: the peer signs with it
+  Result<std::string> use(std::uint32_t id);             // `key use`
+
+  // ---- the session's links
+  void dialing();                               // the first SYN goes out with our key
+  void next_dial_key();                         // it meets silence: the chain's next
+  void dialed();                                // it was answered
+  void accepted(std::optional<std::uint32_t>);  // a link came, signed with this key of the chain
+  void links_gone();
+
+ private:
+  void tell(KeyEvent::What, std::uint32_t id, const char* why);
+  void follow(const KeyMoment&);
+  void sign_everything();
+  void note_use() const;
+  void hurry(bool);
+  void report(std::uint32_t from, const std::string& why);
+  bool linked() const;
+  KeyUse& use_of(std::uint32_t) const;
+
+  Session& session_;
+  const KeyChain* chain_;
+  KeyChoice choice_;
+  Follower follower_;
+  std::optional<std::uint32_t>
+      trial_;                          // signs instead of the choice, to see whether it is answered
+  std::optional<std::uint32_t> dial_;  // of the dial that is under way
+  std::size_t dial_turn_ = 0;
+  bool hurried_ = false;
+  SteadyTime linked_at_{};  // the last link that came
+  mutable SteadyTime noted_at_{};
+  mutable std::vector<KeyUse> uses_;  // brought up to date when asked for
+};
+
+}  // namespace peerhold
