@@ -26,6 +26,7 @@ struct Follower {
   std::vector<std::uint32_t> left;  // keys that are still to be tried
   SteadyTime rest_until{};          // asked or tried in vain: not again before
   Milliseconds rest{0};
+  bool operator==(const Follower&) const = default;
 };
 
 struct Sight {

@@ -78,6 +78,11 @@ Json session(const SessionStatus& s, bool recent) {
     Json list = Json::array();
     for (const Failure& f : s.recent_errors) list.push_back(failure(f));
     out["recent_errors"] = std::move(list);
+    Json uses = Json::array();
+    for (const SessionStatus::KeyWork& use : s.key_work)
+      uses.push_back(Json{
+          {"id", use.id}, {"last_sent", time(use.sent)}, {"last_received", time(use.received)}});
+    out["key_uses"] = std::move(uses);
   }
   return out;
 }

@@ -222,6 +222,7 @@ SessionStatus Session::status() const {
     out.key->id = keys_.choice().id;
     out.key->cause = to_string(keys_.choice().cause);
     out.key->confirmed = !keys_.choice().moving;
+    for (const KeyUse& use : keys_.uses()) out.key_work.push_back({use.id, use.sent, use.received});
   }
   out.links = peer_side_.links;
   if (config_.app) out.app_endpoint = config_.app->to_string();

@@ -52,6 +52,12 @@ struct SessionStatus {
     std::uint32_t id = 0;
     bool confirmed = true;  // false: a move is under way, the peer was not seen on it yet
   };
+  // When each key of the chain was last seen to work, by direction.
+  struct KeyWork {
+    std::uint32_t id = 0;
+    std::optional<WallTime> sent, received;
+  };
+  std::vector<KeyWork> key_work;
   std::optional<KeyUse> key;  // none: keychain = "none"
   std::size_t links = 0;
   std::string app_endpoint;  // empty: none configured

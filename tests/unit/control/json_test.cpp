@@ -52,7 +52,8 @@ TEST_CASE("status: the contract's fields in the contract's order") {
         R"("established":1},"sessions":[{"name":"edge1","plugin":"bgp","mode":"active",)"
         R"("peer":"192.0.2.1:179","source":"192.0.2.2:41022","description":"","labels":{},)"
         R"("state":"established","since":"2026-11-23T16:00:03Z","uptime_s":12.4,"health":"ok",)"
-        R"("health_text":"","key":{"chain":"edge","id":1,"method":"tcp-md5","cause":"schedule"},)"
+        R"("health_text":"","key":{"chain":"edge","id":1,"method":"tcp-md5","cause":"schedule",)"
+        R"("confirmed":true},)"
         R"("links":1,"app":{"endpoint":"127.0.0.11:179","attached":1,"absent_s":null,)"
         R"("hold_left_s":null},"attempts":2,"established_count":1,"retry_in_s":null,)"
         R"("last_error":{"code":"connect-timeout","text":"no answer to our SYN in 10s",)"
@@ -101,14 +102,16 @@ TEST_CASE("bytes of a peer that are not UTF-8 are replaced, control characters e
 
 TEST_CASE("keys") {
   KeyStatus chain{"edge", "scheduled", {}};
-  chain.keys.push_back({1, {}, at(1795449600), true, {"edge1"}, at(1795449590)});
-  chain.keys.push_back({2, at(1795449600), {}, false, {}, {}});
+  chain.keys.push_back(
+      {1, {}, at(1795449600), true, {"edge1"}, at(1795449590), at(1795449590), {}});
+  chain.keys.push_back({2, at(1795449600), {}, false, {}, {}, {}, {}});
   CHECK(keys_json({chain}) ==
         R"({"chains":[{"name":"edge","rollover":"scheduled","keys":[)"
         R"({"id":1,"start":null,"end":"2026-11-23T16:00:00Z","valid":true,)"
-        R"("in_use_by":["edge1"],"last_used":"2026-11-23T15:59:50Z"},)"
+        R"("in_use_by":["edge1"],"last_used":"2026-11-23T15:59:50Z",)"
+        R"("last_sent":"2026-11-23T15:59:50Z","last_received":null},)"
         R"({"id":2,"start":"2026-11-23T16:00:00Z","end":null,"valid":false,"in_use_by":[],)"
-        R"("last_used":null}]}]})");
+        R"("last_used":null,"last_sent":null,"last_received":null}]}]})");
   CHECK(keys_json({}) == R"({"chains":[]})");
 }
 
