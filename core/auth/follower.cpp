@@ -2,6 +2,7 @@
 #include "auth/follower.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace peerhold {
 namespace {
@@ -59,7 +60,8 @@ FollowerDoes look(Follower& f, const Sight& s, const std::vector<std::uint32_t>&
   switch (f.phase) {
     case Phase::quiet: {
       if (!s.failing && !f.heard && s.now > f.rest_until + 2 * longest_rest) f.rest = {};
-      const bool suspect = f.heard || (s.failing && (!s.captures || s.stuck));
+      const bool suspect =
+          f.heard || std::exchange(f.suspect, false) || (s.failing && (!s.captures || s.stuck));
       if (!suspect || others.empty() || s.now < f.rest_until) return {};
       f.phase = Phase::asking;
       f.since = s.now;

@@ -21,6 +21,7 @@ struct Follower {
   enum class Phase : std::uint8_t { quiet, asking, trying } phase = Phase::quiet;
   SteadyTime since{};                  // of the phase, or of the key that is tried
   std::optional<std::uint32_t> heard;  // the peer was captured signing with it …
+  bool suspect = false;                // captured too, but where in the window is not known yet
   SteadyTime heard_at{};
   bool fresh = false;               // … bytes that nobody has had yet: no repetition of old ones
   std::vector<std::uint32_t> left;  // keys that are still to be tried

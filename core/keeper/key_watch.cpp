@@ -11,7 +11,9 @@
 namespace peerhold {
 namespace {
 
-constexpr Milliseconds period{100};
+constexpr Milliseconds period{100}, quick_period{20};
+// So long after the last failure the looks are quick, and captured segments are judged.
+constexpr auto failing_for = std::chrono::seconds(3);
 // Contract §6: after this long without a synchronised clock, the clock that there is must do.
 constexpr auto clock_patience = std::chrono::minutes(5);
 
@@ -32,6 +34,7 @@ KeyWatch::KeyWatch(Loop& loop, Log& log, Listeners& listeners,
       chains_(chains),
       sessions_(std::move(sessions)),
       started_(loop.now()),
+      capture_(loop, log),
       timer_(loop, [this] { tick(); }) {}
 
 bool KeyWatch::clock_trusted() {
@@ -54,13 +57,15 @@ void KeyWatch::look() {
   if (!watch) {
     timer_.stop();
     counting_ = false;
+    capture_.watch({});
   } else if (!timer_.running()) {
     timer_.start(period);
   }
 }
 
 void KeyWatch::tick() {
-  timer_.start(period);
+  timer_.start(loop_.now() - failed_at_ < failing_for ? quick_period : period);
+  const std::vector<Session*> sessions = sessions_();
   KeyMoment moment;
   moment.wall = std::chrono::system_clock::now();
   moment.clock_trusted = clock_trusted();
@@ -69,6 +74,11 @@ void KeyWatch::tick() {
   moment.failing = counting_ && counters.failure != seen_.failure;
   seen_ = counters;
   counting_ = true;
+  if (moment.failing) failed_at_ = moment.now;
+  const bool recently = moment.now - failed_at_ < failing_for;
+  capture_.watch(sessions);
+  capture_.look(recently, recently);
+  moment.captures = capture_.open();
   listeners_.hold_keys();
   for (auto& [name, choice] : by_lifetime_) {
     const auto chain = chains_.find(name);
@@ -78,7 +88,7 @@ void KeyWatch::tick() {
         KeyStep::moved)
       listeners_.keys_changed();
   }
-  for (Session* session : sessions_()) {
+  for (Session* session : sessions) {
     if (session->keys().several()) session->keys().tick(moment);
   }
   listeners_.release_keys();

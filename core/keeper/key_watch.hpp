@@ -10,6 +10,7 @@
 
 #include "auth/key_choice.hpp"
 #include "base/log.hpp"
+#include "keeper/key_capture.hpp"
 #include "loop/loop.hpp"
 #include "net/counters.hpp"
 
@@ -43,7 +44,9 @@ class KeyWatch {
   const SteadyTime started_;
   bool trusted_ = false;
   AuthCounters seen_;
-  bool counting_ = false;  // seen_ is of the last tick
+  KeyCapture capture_;
+  SteadyTime failed_at_{};  // when the counter was last seen to grow
+  bool counting_ = false;   // seen_ is of the last tick
   Timer timer_;
 };
 

@@ -106,12 +106,15 @@ std::vector<Claim> Listeners::claims_of(const Name& name, const Place& place) co
     const Key* common = claim.key;
     claims.push_back(claim);
     // Peers of a prefix that are on another key than the rest.
-    if (common == nullptr || !session->dynamic()) continue;
-    for (Session* child : children_(*session)) {
-      const Key* own = child->key();
-      if (own != nullptr && own->id != common->id && own->id != 0)
-        claims.push_back({child->who(), own, false, session});
-    }
+    if (common == nullptr || !session->config().peer_prefix) continue;
+    std::map<Prefix, const Key*> own;
+    const KeyChain* chain = session->keys().chain();
+    for (const auto& [address, id] : session->keys().guests())
+      if (const Key* key = chain->find(id)) own[Prefix::host(address)] = key;
+    for (Session* child : children_(*session))
+      if (child->key() != nullptr) own[child->who()] = child->key();
+    for (const auto& [who, key] : own)
+      if (key->id != common->id) claims.push_back({who, key, false, session});
   }
   return claims;
 }

@@ -14,6 +14,7 @@ using What = KeyEvent::What;
 
 constexpr std::size_t tried_in_a_row = 16;  // by trial, before the key of before gets its time
 constexpr Milliseconds blur{12};            // what the kernel's times are exact to
+constexpr std::size_t most_guests = 64;
 constexpr auto soon = std::chrono::hours(24);
 
 std::string number(std::uint32_t id) {
@@ -94,6 +95,7 @@ void Keys::sign_everything() {
 void Keys::use_chain(const KeyChain* chain) {
   const bool other = chain_ != nullptr && chain != nullptr && chain->name() != chain_->name();
   chain_ = chain;
+  guests_.clear();
   if (chain_ == nullptr) return;
   trial_.reset();
   follower_ = {};
@@ -156,8 +158,13 @@ void Keys::tick(const KeyMoment& m) {
 // ---- following
 // -------------------------------------------------------------------------------------
 
-void Keys::heard(std::uint32_t id, bool fresh, SteadyTime now) {
-  if (follows() && id != choice_.id) hear(follower_, id, fresh, now);
+void Keys::heard(std::uint32_t id, bool fresh, bool unknown, SteadyTime now) {
+  if (!follows() || id == choice_.id) return;
+  if (unknown) {
+    follower_.suspect = true;  // the question makes a segment of ours, which shows where we are
+  } else {
+    hear(follower_, id, fresh, now);
+  }
 }
 
 void Keys::follow(const KeyMoment& m) {
@@ -171,7 +178,9 @@ void Keys::follow(const KeyMoment& m) {
     follower_ = {};
     return;
   }
-  if (!m.failing && !follower_.heard && follower_.phase == Follower::Phase::quiet) return;
+  if (!m.failing && !follower_.heard && !follower_.suspect &&
+      follower_.phase == Follower::Phase::quiet)
+    return;
   Sight sight{m.now, m.failing, m.captures, false, linked_at_, Milliseconds(0)};
   bool any = false;
   session_.each_peer_socket([&](int fd) {
@@ -228,6 +237,7 @@ void Keys::next_dial_key() {
 }
 
 void Keys::dialed() {
+  ++generation_;
   linked_at_ = session_.around().loop.now();
   if (chain_ != nullptr && dial_ && *dial_ != choice_.id)
     tell(What::peer, *dial_, "the peer has answered our SYN under it");
@@ -235,6 +245,8 @@ void Keys::dialed() {
 }
 
 void Keys::accepted(std::optional<std::uint32_t> id) {
+  ++generation_;
+  turn_rest_ = {};
   linked_at_ = session_.around().loop.now();
   if (chain_ == nullptr) return;
   if (id && *id != choice_.id && chain_->find(*id) != nullptr) {
@@ -253,9 +265,26 @@ void Keys::accepted(std::optional<std::uint32_t> id) {
   note_use();
 }
 
-void Keys::links_gone() {
-  if (chain_ != nullptr)
+void Keys::link_gone(bool last) {
+  ++generation_;
+  if (last && chain_ != nullptr)
     step(choice_, *chain_, {What::unlinked, {}, false, session_.around().loop.now(), false});
+}
+
+bool Keys::may_turn(SteadyTime now) {
+  if (now < turn_after_) return false;
+  turn_rest_ = std::clamp(turn_rest_ * 2, Milliseconds(500), Milliseconds(16000));
+  turn_after_ = now + turn_rest_;
+  return true;
+}
+
+void Keys::guest(const Address& who, std::uint32_t id) {
+  if (guests_.size() >= most_guests) guests_.erase(guests_.begin());
+  if (std::exchange(guests_[who], id) == id) return;
+  session_.note_key(
+      choice_.id, id, to_string(KeyCause::peer),
+      who.to_string() + " comes with key " + number(id) + " of keychain \"" + chain_->name() + '"');
+  if (session_.around().claim_changed) session_.around().claim_changed(session_);
 }
 
 // A move, or a question whether the peer is still there: whatever is to be answered is sent soon

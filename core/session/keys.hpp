@@ -4,12 +4,14 @@
 // keeper's KeyWatch while its chain has more than one key.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "auth/follower.hpp"
 #include "auth/key_choice.hpp"
+#include "base/endpoint.hpp"
 
 namespace peerhold {
 
@@ -49,15 +51,25 @@ class Keys {
   void use_chain(const KeyChain*);  // at reload: other keys, or another chain
   void forget_chain() { chain_ = nullptr; }
   void tick(const KeyMoment&);
-  void heard(std::uint32_t id, bool fresh, SteadyTime);  // captured: the peer signs with it
-  Result<std::string> use(std::uint32_t id);             // `key use`
+  // Captured: the peer signs with that key. `fresh` bytes, or what may be a repetition; `unknown`:
+  // where it stands in the window cannot be said yet.
+  void heard(std::uint32_t id, bool fresh, bool unknown, SteadyTime);
+  Result<std::string> use(std::uint32_t id);  // `key use`
 
   // ---- the session's links
   void dialing();                               // the first SYN goes out with our key
   void next_dial_key();                         // it meets silence: the chain's next
   void dialed();                                // it was answered
   void accepted(std::optional<std::uint32_t>);  // a link came, signed with this key of the chain
-  void links_gone();
+  void link_gone(bool last);
+  // Counts links that come and go, so that who looks at their addresses asks only then.
+  unsigned generation() const { return generation_; }
+  // An address inside the session's prefix that is in no link, and comes with another key of the
+  // chain than the rest.
+  void guest(const Address&, std::uint32_t id);
+  const std::map<Address, std::uint32_t>& guests() const { return guests_; }
+  // A SYN under another key, which somebody may have replayed: not too often.
+  bool may_turn(SteadyTime);
 
  private:
   void tell(KeyEvent::What, std::uint32_t id, const char* why);
@@ -77,6 +89,10 @@ class Keys {
       trial_;                          // signs instead of the choice, to see whether it is answered
   std::optional<std::uint32_t> dial_;  // of the dial that is under way
   std::size_t dial_turn_ = 0;
+  unsigned generation_ = 0;
+  std::map<Address, std::uint32_t> guests_;
+  SteadyTime turn_after_{};
+  Milliseconds turn_rest_{0};
   bool hurried_ = false;
   SteadyTime linked_at_{};  // the last link that came
   mutable SteadyTime noted_at_{};

@@ -250,6 +250,7 @@ void Session::account(const Loss& loss) {
 void Session::peer_replaced(const Loss& loss) {
   if (!loss.was_established) return;
   account(loss);
+  keys_.link_gone(false);
   tell(AppEvent::link_down);
   tell(PeerEvent::replaced);
   if (last_established_) mark_established();
@@ -259,7 +260,7 @@ void Session::peer_lost(Conversation&, const Loss& loss) {
   account(loss);
   if (!per_client()) tell(AppEvent::link_down);
   tell(PeerEvent::link_lost);
-  if (peer_side_.links == 0) keys_.links_gone();
+  keys_.link_gone(peer_side_.links == 0);
   // Not after an operator's `down`, which has forgotten it.
   if (loss.was_established && last_established_) mark_established();
   arm_forgetting();

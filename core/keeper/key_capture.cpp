@@ -1,0 +1,164 @@
+// KeyCapture: owned by the KeyWatch. What it sees is anybody's bytes; what it concludes is judged
+// by auth/window (may it be a repetition?) and auth/follower (does the peer still answer?).
+#include "keeper/key_capture.hpp"
+
+#include <algorithm>
+
+#include "net/progress.hpp"
+#include "session/session.hpp"
+
+namespace peerhold {
+namespace {
+
+constexpr int resting_room = 64 << 10, quick_room = 1 << 20;  // of the queue in the kernel
+constexpr int segments_a_look = 1024;
+constexpr int digests_a_look = 128;  // some 2 µs each
+constexpr unsigned segments_a_link = 4;
+
+}  // namespace
+
+KeyCapture::KeyCapture(Loop& loop, Log& log) : loop_(loop), log_(log) {}
+
+void KeyCapture::watch(const std::vector<Session*>& sessions) {
+  if (sessions != sessions_) {
+    sessions_ = sessions;
+    eyes_.clear();
+    generations_.clear();
+    reopen();
+  }
+  for (Session* session : sessions_) {
+    if (!session->keys().follows()) continue;
+    const unsigned now = session->keys().generation();
+    const auto [known, made] = generations_.emplace(session, now);
+    if (!made && std::exchange(known->second, now) == now) continue;
+    std::map<Ends, Window> windows;
+    for (auto it = eyes_.begin(); it != eyes_.end();) {
+      if (it->second.session == session) windows.emplace(it->first, it->second.window);
+      it = it->second.session == session ? eyes_.erase(it) : std::next(it);
+    }
+    session->each_peer_socket([&](int fd) {
+      const Ends ends{local_endpoint(fd), remote_endpoint(fd)};
+      eyes_.emplace(ends, Eye{session, fd, windows[ends]});
+    });
+  }
+}
+
+void KeyCapture::reopen() {
+  std::vector<Capture::Pair> pairs;
+  const auto add = [&](Capture::Pair pair) {
+    const auto same = [&](const Capture::Pair& p) {
+      return p.local == pair.local && p.peer == pair.peer;
+    };
+    if (std::ranges::none_of(pairs, same)) pairs.push_back(std::move(pair));
+  };
+  for (const Session* session : sessions_) {
+    if (!session->keys().follows() || session->is_child()) continue;
+    const SessionConfig& config = session->config();
+    Endpoint source = config.source, peer = config.peer;
+    if (session->listens()) {
+      peer.port = 0;
+      add({source, config.peer_prefix ? Endpoint{} : peer});
+    }
+    if (config.mode != Mode::passive) {
+      source.port = 0;
+      add({source, config.peer});
+    }
+  }
+  const auto same = [](const Capture::Pair& a, const Capture::Pair& b) {
+    return a.local == b.local && a.peer == b.peer;
+  };
+  if (capture_ && std::ranges::equal(pairs, pairs_, same)) return;
+  pairs_ = std::move(pairs);
+  capture_.reset();
+  if (pairs_.empty()) return;
+  auto opened = Capture::open(loop_, pairs_, [this](const Segment& segment) { seen(segment); });
+  if (!opened) {
+    if (!std::exchange(refused_, true))
+      log_.line(Level::info, "key", {},
+                "a peer that changes its key first is followed by trial: " + opened.error().text);
+    return;
+  }
+  capture_ = *std::move(opened);
+  refused_ = quick_ = false;
+  capture_->rest(resting_room);
+}
+
+void KeyCapture::look(bool failing, bool quickly) {
+  if (!capture_) return;
+  failing_ = failing;
+  digests_left_ = digests_a_look;
+  for (auto& [ends, eye] : eyes_) eye.looked_at = 0;
+  if (std::exchange(quick_, quickly) != quickly)
+    capture_->rest(quickly ? quick_room : resting_room);
+  capture_->drain(segments_a_look);
+}
+
+void KeyCapture::seen(const Segment& s) {
+  const auto found = eyes_.find(s.outgoing ? Ends{s.from, s.to} : Ends{s.to, s.from});
+  if (found == eyes_.end()) {
+    if (failing_ && !s.outgoing && s.is_signed() &&
+        (s.flags & (Segment::syn | Segment::ack_flag)) == Segment::syn)
+      judge_syn(s);
+    return;
+  }
+  Eye& eye = found->second;
+  if (!s.outgoing) {
+    if (failing_ && s.is_signed()) judge(s, eye);
+  } else if ((s.flags & Segment::ack_flag) != 0 && (s.flags & Segment::syn) == 0) {
+    if (const auto progress = progress_of(eye.fd)) eye.window.ours(s.ack, progress->bytes_received);
+  }
+}
+
+std::uint32_t KeyCapture::signer(const Segment& s, const Session& session) {
+  const Key* present = session.key();
+  if (digests_left_ <= 0 || present == nullptr) return 0;
+  --digests_left_;
+  if (s.signed_with(present->secret)) return 0;
+  for (const std::uint32_t id : session.keys().others(std::chrono::system_clock::now())) {
+    --digests_left_;  // one segment is looked at to the end
+    if (s.signed_with(session.keys().chain()->find(id)->secret)) return id;
+  }
+  return 0;
+}
+
+void KeyCapture::judge(const Segment& s, Eye& eye) {
+  if (++eye.looked_at > segments_a_link) return;
+  const auto progress = progress_of(eye.fd);
+  if (!progress) return;
+  using Place = Window::Place;
+  // A SYN of the same addresses and ports: the peer has lost the link and comes again.
+  const bool syn = (s.flags & Segment::syn) != 0;
+  const Place place =
+      syn ? Place::bare
+          : eye.window.place(s.seq, s.length, progress->bytes_received, progress->window);
+  if (place == Place::old || place == Place::outside) return;
+  const std::uint32_t id = signer(s, *eye.session);
+  if (id != 0)
+    eye.session->keys().heard(id, place == Place::fresh, place == Place::unknown, loop_.now());
+}
+
+void KeyCapture::judge_syn(const Segment& s) {
+  Session* to = nullptr;
+  for (Session* session : sessions_) {
+    const SessionConfig& config = session->config();
+    if (session->is_child() ? session->who().address != s.from.address
+                            : !session->listens() || config.source.port != s.to.port ||
+                                  !session->who().contains(s.from.address))
+      continue;
+    if (to == nullptr || session->who().length > to->who().length ||
+        (session->is_child() && !to->is_child()))
+      to = session;
+  }
+  if (to == nullptr || !to->keys().follows() || !to->takes_links()) return;
+  const std::uint32_t id = signer(s, *to);
+  if (id == 0) return;
+  if (to->config().peer_prefix && !to->is_child()) {
+    if (to->keys().may_turn(loop_.now())) to->keys().guest(s.from.address, id);
+    return;
+  }
+  bool linked = false;
+  to->each_peer_socket([&](int) { linked = true; });
+  if (linked || to->keys().may_turn(loop_.now())) to->keys().heard(id, !linked, false, loop_.now());
+}
+
+}  // namespace peerhold

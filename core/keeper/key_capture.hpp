@@ -1,0 +1,56 @@
+// KeyCapture: which key of its chain a peer signs with, seen on the wire (RFC 2385's digest over
+// captured segments). Kept at rest and emptied by the KeyWatch; digests are computed only while the
+// kernel says that something fails, and only so many, so that a flood costs no more than that.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "auth/window.hpp"
+#include "base/log.hpp"
+#include "net/capture.hpp"
+
+namespace peerhold {
+
+class Session;
+
+class KeyCapture {
+ public:
+  KeyCapture(Loop&, Log&);
+
+  // Whose segments: asked at every look, cheap as long as nothing has changed.
+  void watch(const std::vector<Session*>&);
+  bool open() const { return capture_ != nullptr; }
+  // Empties the queue. `failing`: looks at who signed what, and tells the sessions' keys.
+  // `quickly`: something is being found out, so a longer queue.
+  void look(bool failing, bool quickly);
+
+ private:
+  using Ends = std::pair<Endpoint, Endpoint>;  // local, peer
+  struct Eye {
+    Session* session;
+    int fd;
+    Window window;
+    unsigned looked_at = 0;  // segments, in this look
+  };
+  void reopen();
+  void seen(const Segment&);
+  void judge(const Segment&, Eye&);
+  void judge_syn(const Segment&);
+  // The key that has signed it, of those that the session's peer may be followed to; 0: the one in
+  // use, or none of them.
+  std::uint32_t signer(const Segment&, const Session&);
+
+  Loop& loop_;
+  Log& log_;
+  std::vector<Session*> sessions_;
+  std::map<const Session*, unsigned> generations_;
+  std::map<Ends, Eye> eyes_;
+  std::vector<Capture::Pair> pairs_;
+  std::unique_ptr<Capture> capture_;
+  bool refused_ = false, failing_ = false, quick_ = false;
+  int digests_left_ = 0;
+};
+
+}  // namespace peerhold

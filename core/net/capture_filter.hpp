@@ -1,0 +1,16 @@
+// The socket filter of a capture: classic BPF, made from the pairs that it is for. Pure.
+#pragma once
+
+#include <linux/filter.h>
+
+#include <vector>
+
+#include "net/capture.hpp"
+
+namespace peerhold {
+
+// Lets through TCP between the pairs; with many pairs all TCP that bears what a signed or opening
+// segment bears, and who asks must look again. Never longer than the kernel takes.
+std::vector<sock_filter> capture_filter(const std::vector<Capture::Pair>&);
+
+}  // namespace peerhold
