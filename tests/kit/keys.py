@@ -23,13 +23,16 @@ def stamp(seconds):
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
 
 
-def keys(lab, *entries, name="k", **options):
+def keys(lab, *entries, name="k", owner=0, **options):
     """A chain: each entry is (id, secret) or (id, secret, start) or (id, secret, start, end), times as TOML has them."""
+    if owner:  # a keeper of that user makes its control socket there
+        lab.dir.chmod(0o1777)
     lines = [f"[keychain.{name}]"] + [f"{key} = {toml(value)}" for key, value in options.items()]
     for number, secret, *times in entries:
         path = pathlib.Path(lab.dir, f"{name}.{number}.key")
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(secret + "\n")
+        os.chown(path, owner, owner)
         lines += [f"[[keychain.{name}.key]]", f"id = {number}", f"secret_file = {toml(path)}"]
         lines += [f"{word} = {at}" for word, at in zip(("start", "end"), times) if at]
     return "\n".join(lines) + "\n"
@@ -71,6 +74,12 @@ class Stream:
         except OSError as error:
             self.ended = repr(error)
 
+    def stop(self):
+        """The sender ends; the socket is its owner's to close."""
+        self.stopped.set()
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+
     def check(self):
         require(not self.wrong and not self.ended, f"stream: {self.wrong or self.ended} after {self.got} bytes")
         return True
@@ -88,8 +97,8 @@ class Peer:
         self.host, self.them, self.secret = host, them, secret
         self.listener, self.socks = None, []
 
-    def listen(self, port):
-        self.listener = listen(self.host, self.host.at(port), lambda s: set_key(s, self.them, self.secret.encode()))
+    def listen(self, port, ip=None):
+        self.listener = listen(self.host, self.host.at(port, ip), lambda s: set_key(s, self.them, self.secret.encode()))
         self.listener.settimeout(30)
         return self
 
@@ -109,6 +118,12 @@ class Peer:
         sock.connect(there)
         self.socks.append(sock)
         return sock
+
+    def close(self):
+        for sock in [self.listener, *self.socks]:
+            if sock is not None:
+                sock.close()
+        self.listener, self.socks = None, []
 
     def change(self, secret):
         """On the listener and on every live socket, as a router does that knows how to."""
