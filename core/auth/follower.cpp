@@ -14,20 +14,25 @@ using Phase = Follower::Phase;
 // retransmissions come no further apart (TCP_RTO_MAX_MS).
 constexpr Milliseconds asked_within{1100};
 constexpr Milliseconds first_rest{500}, longest_rest{8000};
+// Keys are tried in short rounds with rests between them, in which the key of before has its turn:
+// a peer that returns to it must not find us on another one each time.
+constexpr std::size_t keys_a_round = 6;
+constexpr Milliseconds first_round_rest{3000}, longest_round_rest{60000};
 // What the kernel's clock of such things is exact to.
 constexpr Milliseconds blur{12};
 
-void rest(Follower& f, SteadyTime now) {
-  f.rest = std::clamp(f.rest * 2, first_rest, longest_rest);
-  f.rest_until = now + f.rest;
+void rest(Follower& f, SteadyTime now, Milliseconds length) {
+  f.rest_until = now + length;
   f.phase = Phase::quiet;
   f.heard.reset();
   f.left.clear();
+  f.suspect = f.foreign = false;
 }
 
 FollowerDoes next_key(Follower& f, SteadyTime now) {
   if (f.left.empty()) {
-    rest(f, now);
+    f.round_rest = std::clamp(f.round_rest * 2, first_round_rest, longest_round_rest);
+    rest(f, now, f.round_rest);
     return {Does::give_up, 0};
   }
   const std::uint32_t id = f.left.front();
@@ -69,7 +74,9 @@ FollowerDoes look(Follower& f, const Sight& s, const std::vector<std::uint32_t>&
     }
     case Phase::asking:
       if (s.accepted > f.since + blur) {
-        rest(f, s.now);
+        f.rest = std::clamp(f.rest * 2, first_rest, longest_rest);
+        f.round_rest = {};
+        rest(f, s.now, f.rest);
         return {Does::settle, 0};
       }
       if (s.now - f.since < asked_within + s.answer) return {};
@@ -78,7 +85,12 @@ FollowerDoes look(Follower& f, const Sight& s, const std::vector<std::uint32_t>&
         f = {};
         return {Does::follow, id};
       }
-      f.left = others;
+      if (s.captures && std::exchange(f.foreign, false)) {  // there is nothing to be tried
+        rest(f, s.now, first_round_rest);
+        return {Does::settle, 0};
+      }
+      for (std::size_t i = 0; i < std::min(keys_a_round, others.size()); ++i)
+        f.left.push_back(others[f.turn++ % others.size()]);
       return next_key(f, s.now);
     case Phase::trying:
       if (f.heard) {  // somebody has seen it meanwhile

@@ -24,9 +24,11 @@ struct Follower {
   bool suspect = false;                // captured too, but where in the window is not known yet
   SteadyTime heard_at{};
   bool fresh = false;               // … bytes that nobody has had yet: no repetition of old ones
+  bool foreign = false;             // captured signing with no key that it may be followed to
   std::vector<std::uint32_t> left;  // keys that are still to be tried
   SteadyTime rest_until{};          // asked or tried in vain: not again before
-  Milliseconds rest{0};
+  Milliseconds rest{0}, round_rest{0};
+  std::size_t turn = 0;  // where among the others the next round begins
   bool operator==(const Follower&) const = default;
 };
 

@@ -109,16 +109,21 @@ void KeyCapture::seen(const Segment& s) {
   }
 }
 
-std::uint32_t KeyCapture::signer(const Segment& s, const Session& session) {
+KeyCapture::Signer KeyCapture::signer(const Segment& s, const Session& session) {
   const Key* present = session.key();
-  if (digests_left_ <= 0 || present == nullptr) return 0;
+  if (digests_left_ <= 0 || present == nullptr) return {};
   --digests_left_;
-  if (s.signed_with(present->secret)) return 0;
-  for (const std::uint32_t id : session.keys().others(std::chrono::system_clock::now())) {
+  if (s.signed_with(present->secret)) return {};
+  const Keys& keys = session.keys();
+  const auto is = [&](std::uint32_t id) {
     --digests_left_;  // one segment is looked at to the end
-    if (s.signed_with(session.keys().chain()->find(id)->secret)) return id;
-  }
-  return 0;
+    const Key* key = keys.chain()->find(id);
+    return key != nullptr && s.signed_with(key->secret);
+  };
+  if (keys.trying() && is(keys.choice().id)) return {keys.choice().id};
+  for (const std::uint32_t id : keys.others(std::chrono::system_clock::now()))
+    if (is(id)) return {id};
+  return {0, true};
 }
 
 void KeyCapture::judge(const Segment& s, Eye& eye) {
@@ -132,9 +137,10 @@ void KeyCapture::judge(const Segment& s, Eye& eye) {
       syn ? Place::bare
           : eye.window.place(s.seq, s.length, progress->bytes_received, progress->window);
   if (place == Place::old || place == Place::outside) return;
-  const std::uint32_t id = signer(s, *eye.session);
-  if (id != 0)
-    eye.session->keys().heard(id, place == Place::fresh, place == Place::unknown, loop_.now());
+  const Signer by = signer(s, *eye.session);
+  Keys& keys = eye.session->keys();
+  if (by.id != 0) keys.heard(by.id, place == Place::fresh, place == Place::unknown, loop_.now());
+  if (by.foreign && place != Place::unknown) keys.heard_foreign();
 }
 
 void KeyCapture::judge_syn(const Segment& s) {
@@ -150,7 +156,7 @@ void KeyCapture::judge_syn(const Segment& s) {
       to = session;
   }
   if (to == nullptr || !to->keys().follows() || !to->takes_links()) return;
-  const std::uint32_t id = signer(s, *to);
+  const std::uint32_t id = signer(s, *to).id;
   if (id == 0) return;
   if (to->config().peer_prefix && !to->is_child()) {
     if (to->keys().may_turn(loop_.now())) to->keys().guest(s.from.address, id);

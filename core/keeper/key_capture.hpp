@@ -38,9 +38,12 @@ class KeyCapture {
   void seen(const Segment&);
   void judge(const Segment&, Eye&);
   void judge_syn(const Segment&);
-  // The key that has signed it, of those that the session's peer may be followed to; 0: the one in
-  // use, or none of them.
-  std::uint32_t signer(const Segment&, const Session&);
+  // Who has signed it, of the keys that the session's peer may be followed to.
+  struct Signer {
+    std::uint32_t id = 0;  // 0: the one in use, or none of them …
+    bool foreign = false;  // … which is certain
+  };
+  Signer signer(const Segment&, const Session&);
 
   Loop& loop_;
   Log& log_;

@@ -12,8 +12,7 @@ namespace {
 
 using What = KeyEvent::What;
 
-constexpr std::size_t tried_in_a_row = 16;  // by trial, before the key of before gets its time
-constexpr Milliseconds blur{12};            // what the kernel's times are exact to
+constexpr Milliseconds blur{12};  // what the kernel's times are exact to
 constexpr std::size_t most_guests = 64;
 constexpr auto soon = std::chrono::hours(24);
 
@@ -159,7 +158,12 @@ void Keys::tick(const KeyMoment& m) {
 // -------------------------------------------------------------------------------------
 
 void Keys::heard(std::uint32_t id, bool fresh, bool unknown, SteadyTime now) {
-  if (!follows() || id == choice_.id) return;
+  if (!follows()) return;
+  if (id == choice_.id) {  // while another is tried
+    follower_ = {};
+    if (std::exchange(trial_, std::nullopt)) sign_everything();
+    return;
+  }
   if (unknown) {
     follower_.suspect = true;  // the question makes a segment of ours, which shows where we are
   } else {
@@ -195,7 +199,7 @@ void Keys::follow(const KeyMoment& m) {
     if (!session_.listens()) return;  // a dial tries keys by itself
     sight.stuck = true;               // whoever wants to come fails
   }
-  std::vector<std::uint32_t> keys = others(m.wall);
+  const std::vector<std::uint32_t> keys = others(m.wall);
   const FollowerDoes does = look(follower_, sight, keys);
   switch (does.what) {
     case FollowerDoes::What::nothing:

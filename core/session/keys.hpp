@@ -44,6 +44,7 @@ class Keys {
   bool follows() const;
   // Keys that the peer may be followed to, the nearest in time first.
   std::vector<std::uint32_t> others(WallTime) const;
+  bool trying() const { return trial_.has_value(); }  // a key that is not the choice signs now
   bool hurried() const { return hurried_; }  // a move or a question to the peer is under way
   // A sentence for `status` when the key needs somebody's attention; empty: all is well.
   std::string trouble(WallTime) const;
@@ -54,7 +55,8 @@ class Keys {
   // Captured: the peer signs with that key. `fresh` bytes, or what may be a repetition; `unknown`:
   // where it stands in the window cannot be said yet.
   void heard(std::uint32_t id, bool fresh, bool unknown, SteadyTime);
-  Result<std::string> use(std::uint32_t id);  // `key use`
+  void heard_foreign() { follower_.foreign = true; }  // … with none that it may be followed to
+  Result<std::string> use(std::uint32_t id);          // `key use`
 
   // ---- the session's links
   void dialing();                               // the first SYN goes out with our key
