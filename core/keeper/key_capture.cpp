@@ -110,7 +110,7 @@ void KeyCapture::seen(const Segment& s) {
 }
 
 KeyCapture::Signer KeyCapture::signer(const Segment& s, const Session& session) {
-  const Key* present = session.key();
+  const Key* present = session.keys().key_for(s.from.address);
   if (digests_left_ <= 0 || present == nullptr) return {};
   --digests_left_;
   if (s.signed_with(present->secret)) return {};
@@ -120,7 +120,8 @@ KeyCapture::Signer KeyCapture::signer(const Segment& s, const Session& session) 
     const Key* key = keys.chain()->find(id);
     return key != nullptr && s.signed_with(key->secret);
   };
-  if (keys.trying() && is(keys.choice().id)) return {keys.choice().id};
+  // What the rest is on: while another one is tried, or this peer is on another one.
+  if (present->id != keys.choice().id && is(keys.choice().id)) return {keys.choice().id};
   for (const std::uint32_t id : keys.others(std::chrono::system_clock::now()))
     if (is(id)) return {id};
   return {0, true};
@@ -139,6 +140,11 @@ void KeyCapture::judge(const Segment& s, Eye& eye) {
   if (place == Place::old || place == Place::outside) return;
   const Signer by = signer(s, *eye.session);
   Keys& keys = eye.session->keys();
+  if (keys.shared()) {
+    if (by.id != 0 && place == Place::fresh) keys.guest(s.from.address, by.id);
+    if (by.id != 0 && place == Place::unknown) keys.heard(by.id, false, true, loop_.now());
+    return;
+  }
   if (by.id != 0) keys.heard(by.id, place == Place::fresh, place == Place::unknown, loop_.now());
   if (by.foreign && place != Place::unknown) keys.heard_foreign();
 }

@@ -13,7 +13,7 @@ namespace {
 using What = KeyEvent::What;
 
 constexpr Milliseconds blur{12};  // what the kernel's times are exact to
-constexpr std::size_t most_guests = 64;
+constexpr std::size_t most_guests = 1000;
 constexpr auto soon = std::chrono::hours(24);
 
 std::string number(std::uint32_t id) {
@@ -24,6 +24,18 @@ std::string number(std::uint32_t id) {
 
 Keys::Keys(Session& session, const KeyChain* chain) : session_(session), chain_(chain) {
   if (chain_ != nullptr) choice_ = first_choice(*chain_, std::chrono::system_clock::now());
+}
+
+const Key* Keys::key_for(const Address& who) const {
+  const auto guest = guests_.find(who);
+  const Key* own =
+      guest == guests_.end() || chain_ == nullptr ? nullptr : chain_->find(guest->second);
+  return own != nullptr ? own : key();
+}
+
+// Several peers under one session.
+bool Keys::shared() const {
+  return session_.config().peer_prefix.has_value();
 }
 
 const Key* Keys::key() const {
@@ -151,7 +163,7 @@ void Keys::tick(const KeyMoment& m) {
     }
   }
   follow(m);
-  hurry(choice_.moving || follower_.phase != Follower::Phase::quiet);
+  hurry(choice_.moving || m.now < ask_until_ || follower_.phase != Follower::Phase::quiet);
 }
 
 // ---- following
@@ -165,6 +177,7 @@ void Keys::heard(std::uint32_t id, bool fresh, bool unknown, SteadyTime now) {
     return;
   }
   if (unknown) {
+    if (shared()) ask_until_ = now + std::chrono::seconds(3);
     follower_.suspect = true;  // the question makes a segment of ours, which shows where we are
   } else {
     hear(follower_, id, fresh, now);
@@ -174,7 +187,7 @@ void Keys::heard(std::uint32_t id, bool fresh, bool unknown, SteadyTime now) {
 void Keys::follow(const KeyMoment& m) {
   // We have just moved by ourselves: the peer gets its time before anything is concluded.
   const bool grace = choice_.moving && choice_.cause != KeyCause::peer;
-  if (!follows() || grace || !session_.takes_links()) {
+  if (!follows() || grace || shared() || !session_.takes_links()) {
     if (trial_) {
       trial_.reset();
       sign_everything();
@@ -248,11 +261,16 @@ void Keys::dialed() {
   note_use();
 }
 
-void Keys::accepted(std::optional<std::uint32_t> id) {
+void Keys::accepted(const Address& peer, std::optional<std::uint32_t> id) {
   ++generation_;
   turn_rest_ = {};
   linked_at_ = session_.around().loop.now();
   if (chain_ == nullptr) return;
+  if (shared()) {
+    if (id && *id == choice_.id) guests_.erase(peer);
+    if (id && *id != choice_.id) guests_[peer] = *id;
+    return;
+  }
   if (id && *id != choice_.id && chain_->find(*id) != nullptr) {
     // The kernel has checked the handshake with it: nothing to be asked or waited for.
     note_use();
@@ -283,11 +301,16 @@ bool Keys::may_turn(SteadyTime now) {
 }
 
 void Keys::guest(const Address& who, std::uint32_t id) {
+  // It was there when we left, and gets its time to come along.
+  if (choice_.moving && id == choice_.before) return;
   if (guests_.size() >= most_guests) guests_.erase(guests_.begin());
   if (std::exchange(guests_[who], id) == id) return;
   session_.note_key(
       choice_.id, id, to_string(KeyCause::peer),
       who.to_string() + " comes with key " + number(id) + " of keychain \"" + chain_->name() + '"');
+  session_.each_peer_socket([&](int fd) {
+    if (remote_endpoint(fd).address == who) session_.key_socket(fd);
+  });
   if (session_.around().claim_changed) session_.around().claim_changed(session_);
 }
 

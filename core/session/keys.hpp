@@ -38,6 +38,8 @@ class Keys {
   const KeyChain* chain() const { return chain_; }
   const KeyChoice& choice() const { return choice_; }
   const Key* key() const;  // that signs now; null: not authenticated
+  // The same for one address of the session's prefix, which may be on another one.
+  const Key* key_for(const Address&) const;
   std::vector<KeyUse> uses() const;
   // More than one key, so that there is something to watch.
   bool several() const { return chain_ != nullptr && chain_->keys().size() > 1; }
@@ -59,15 +61,17 @@ class Keys {
   Result<std::string> use(std::uint32_t id);          // `key use`
 
   // ---- the session's links
-  void dialing();                               // the first SYN goes out with our key
-  void next_dial_key();                         // it meets silence: the chain's next
-  void dialed();                                // it was answered
-  void accepted(std::optional<std::uint32_t>);  // a link came, signed with this key of the chain
+  void dialing();        // the first SYN goes out with our key
+  void next_dial_key();  // it meets silence: the chain's next
+  void dialed();         // it was answered
+  void accepted(const Address&,
+                std::optional<std::uint32_t>);  // a link came, signed with this key of the chain
   void link_gone(bool last);
   // Counts links that come and go, so that who looks at their addresses asks only then.
   unsigned generation() const { return generation_; }
-  // An address inside the session's prefix that is in no link, and comes with another key of the
-  // chain than the rest.
+  // Peers of a prefix need not move together: what an address is on, where that is not what the
+  // rest is on. (A persistent session has a child for each, with keys of its own.)
+  bool shared() const;
   void guest(const Address&, std::uint32_t id);
   const std::map<Address, std::uint32_t>& guests() const { return guests_; }
   // A SYN under another key, which somebody may have replayed: not too often.
@@ -95,6 +99,7 @@ class Keys {
   std::map<Address, std::uint32_t> guests_;
   SteadyTime turn_after_{};
   Milliseconds turn_rest_{0};
+  SteadyTime ask_until_{};  // of a prefix: segments of ours are wanted on its links
   bool hurried_ = false;
   SteadyTime linked_at_{};  // the last link that came
   mutable SteadyTime noted_at_{};

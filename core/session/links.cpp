@@ -150,7 +150,7 @@ void Session::accepted(Listener::Accepted from) {
     return;
   }
   if (dynamic()) return hand_on(std::move(from));
-  keys_.accepted(from.key_id);
+  keys_.accepted(from.remote.address, from.key_id);
   if (per_client()) {
     tell(PeerEvent::accepted);
     take(std::move(from.fd), false);
@@ -399,9 +399,10 @@ Result<void> Session::apply_options(int fd, std::int64_t user_timeout) {
 }
 
 void Session::key_socket(int fd) {
-  const Key* now = key();
+  const Address peer = remote_endpoint(fd).address;
+  const Key* now = keys_.key_for(peer);
   if (now == nullptr) return;
-  const Result<void> done = tcp_auth::set_key(fd, Prefix::host(remote_endpoint(fd).address), *now);
+  const Result<void> done = tcp_auth::set_key(fd, Prefix::host(peer), *now);
   if (!done) note_failure(done.error().cause, done.error().text, false);
 }
 
