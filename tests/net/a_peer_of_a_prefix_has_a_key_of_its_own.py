@@ -2,6 +2,7 @@
 """One key may serve a prefix, and its peers need not move together: each is followed, those that are there and those
 that come back, while the rest stay where they are; a lifetime moves them all."""
 import socket
+import struct
 import time
 
 from kit import *
@@ -16,6 +17,12 @@ with Lab("near", "first", "second") as lab:
     def ask(peer, word):
         """The keeper has read it: bytes are counted."""
         peer.socks[-1].sendall(word)
+
+    def reset(peer):
+        """Without an app its bytes are held, and a FIN waits behind them."""
+        for sock in peer.socks:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
 
     # ---- many peers in one session, each with clients of its own
     serve(near, FAR_APP, echo)
@@ -93,7 +100,7 @@ with Lab("near", "first", "second") as lab:
     wait_for(lambda: keeper.status("first")["bytes"]["peer_to_app"] == 5, 30)
     same((keeper.status("first")["key"]["id"], keeper.status("second")["key"]["id"]), (2, 1), "keys")
     for peer, host in ((a, first), (b, second)):
-        peer.close()
+        reset(peer)
         keeper.wait_state("listening", host.name)
         peer.dial(PORT)
         keeper.wait_state("established", host.name)
@@ -103,7 +110,7 @@ with Lab("near", "first", "second") as lab:
     b.change("two")
     ask(b, b"moved")
     wait_for(lambda: keeper.status("second")["key"]["confirmed"], 30)
-    b.close()
+    reset(b)
     keeper.wait_state("listening", "second")
     b.dial(PORT)
     keeper.wait_state("established", "second")
