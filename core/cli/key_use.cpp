@@ -15,7 +15,7 @@ constexpr Milliseconds look_again{100};
 constexpr auto patience = std::chrono::seconds(30);  // more than the keeper has with the peer
 
 // What the session says of its key.
-int key_now(const Arguments& arguments, Json& key) {
+int key_now(const Arguments& arguments, Json& key, bool& confirmed) {
   Request request;
   request.verb = Verb::status;
   request.name = arguments.name();
@@ -23,7 +23,10 @@ int key_now(const Arguments& arguments, Json& key) {
   if (const int code = ask_keeper(arguments, request, json); code != ok) return code;
   const Json answer = parse_json(json);
   const Json& sessions = field(answer, "sessions");
-  key = sessions.is_array() && !sessions.empty() ? field(sessions[0], "key") : Json();
+  if (sessions.is_array() && !sessions.empty()) {
+    key = field(sessions[0], "key");
+    confirmed = flag(sessions[0], "key_confirmed");
+  }
   return ok;
 }
 
@@ -41,10 +44,11 @@ int run(const Arguments& arguments) {
   if (const int code = ask_keeper(arguments, request, json); code != ok) return code;
   if (!print(escape_control(text(parse_json(json), "reply")) + "\n")) return failed;
   Json key;
+  bool confirmed = false;
   const auto until = std::chrono::steady_clock::now() + patience;
   do {
-    if (const int code = key_now(arguments, key); code != ok) return code;
-    if (flag(key, "confirmed")) break;
+    if (const int code = key_now(arguments, key, confirmed); code != ok) return code;
+    if (confirmed) break;
     std::this_thread::sleep_for(look_again);
   } while (std::chrono::steady_clock::now() < until);
   if (static_cast<std::uint32_t>(number(key, "id")) != request.id) {
@@ -53,8 +57,8 @@ int run(const Arguments& arguments) {
              " is in use again, and the session is as it was");
     return failed;
   }
-  return print(flag(key, "confirmed") ? "key " + id + " is in use\n"
-                                      : "key " + id + " is in use, not yet by the peer\n")
+  return print(confirmed ? "key " + id + " is in use\n"
+                         : "key " + id + " is in use, not yet by the peer\n")
              ? ok
              : failed;
 }

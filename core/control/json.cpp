@@ -43,8 +43,7 @@ Json session(const SessionStatus& s, bool recent) {
     key = Json{{"chain", s.key->chain},
                {"id", s.key->id},
                {"method", s.key->method},
-               {"cause", s.key->cause},
-               {"confirmed", s.key->confirmed}};
+               {"cause", s.key->cause}};
   Json labels = Json::object();
   for (const auto& [name, value] : s.labels) labels[name] = value;
   Json out{
@@ -83,6 +82,7 @@ Json session(const SessionStatus& s, bool recent) {
       uses.push_back(Json{
           {"id", use.id}, {"last_sent", time(use.sent)}, {"last_received", time(use.received)}});
     out["key_uses"] = std::move(uses);
+    out["key_confirmed"] = !s.key || s.key->confirmed;
   }
   return out;
 }

@@ -55,7 +55,7 @@ with Lab("near", "far", "attacker") as lab:
         app.settimeout(60)
         same(read_exactly(app, 5), b"moved", "after the move")
         wait_for(lambda: keeper.status("link")["key"]["id"] == 2, 30)
-        wait_for(lambda: keeper.status("link")["key"]["confirmed"], 30)
+        wait_for(lambda: keeper.status("link")["key_confirmed"], 30)
         events = keeper.watch("link")
 
         with near:

@@ -28,7 +28,7 @@ with Lab("near", "far") as lab:
         same((answer[0].returncode, answer[0].stdout.splitlines()[-1]), (0, "key 2 is in use"), "the operator's answer")
         for stream in streams:
             stream.flows()
-        same(keeper.status("link")["key"], {"chain": "k", "id": 2, "method": "tcp-md5", "cause": "operator", "confirmed": True}, "status")
+        same(keeper.status("link")["key"], {"chain": "k", "id": 2, "method": "tcp-md5", "cause": "operator"}, "status")
         require("command=\"key use 2\"" in keeper.log_text(), "the operator in the log")
 
         # The peer stays where it is: back, and nothing was lost.

@@ -76,7 +76,7 @@ with Lab("near", "far") as lab:
     app.sendall(b"12345")
     wait_for(lambda: keeper.status("link")["bytes"]["app_to_peer"] == 5, 10, "five bytes are counted")
     one = json.loads(keeper.cli("status", "link", "--json").stdout)
-    keys(one["sessions"][0], fields + " recent_errors", "one session")
+    keys(one["sessions"][0], fields + " recent_errors key_uses key_confirmed", "one session")
     require(one["sessions"][0]["recent_errors"][0]["code"] == now["last_error"]["code"], "recent_errors")
     table = keeper.cli("status").stdout
     require("link" in table and "established" in table and "\033" not in table, table)
@@ -85,7 +85,7 @@ with Lab("near", "far") as lab:
     # Keys and plugins.
     chains = json.loads(keeper.cli("key", "list", "--json").stdout)["chains"]
     keys(chains[0], "name rollover keys", "a chain")
-    keys(chains[0]["keys"][0], "id start end valid in_use_by last_used", "a key")
+    keys(chains[0]["keys"][0], "id start end valid in_use_by last_used last_sent last_received", "a key")
     same((chains[0]["name"], chains[0]["rollover"], chains[0]["keys"][0]["in_use_by"]), ("k", "follow", ["link"]), "the chain")
     require(SECRET not in keeper.cli("key", "list").stdout, "the secret")
     plugins = {p["name"]: p for p in json.loads(cli(near, "plugins", "--json", *plugin_dir_words()).stdout)["plugins"]}

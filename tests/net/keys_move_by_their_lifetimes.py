@@ -28,7 +28,7 @@ with Lab("near", "far") as lab:
         events.wait(event="key", cause="schedule", to="2", deadline=20)
         before = [stream.got for stream in streams]
         if apart > 1:
-            wait_for(lambda: not keeper.status("link")["key"]["confirmed"], what="the peer is awaited")
+            wait_for(lambda: not keeper.status("link")["key_confirmed"], what="the peer is awaited")
             time.sleep(apart)  # the distance of the clocks, which this is about
             if apart < 9:
                 same(events.find(event="key", cause="fallback"), [], "moves back")
@@ -37,7 +37,7 @@ with Lab("near", "far") as lab:
         peer.change("two")
         for stream, had in zip(streams, before):
             wait_for(lambda: stream.check() and stream.got > had + (0 if pace else 1 << 20), deadline, f"{name}: bytes after the move")
-        wait_for(lambda: keeper.status("link")["key"]["confirmed"], 20, "the peer is seen on the new key")
+        wait_for(lambda: keeper.status("link")["key_confirmed"], 20, "the peer is seen on the new key")
         now = keeper.status("link")
         same((now["key"]["id"], now["key"]["cause"], now["established_count"], now["last_down"]),
              (2, "schedule", 1, None), "the session after the move")
