@@ -113,7 +113,7 @@ KeyCapture::Signer KeyCapture::signer(const Segment& s, const Session& session) 
   const Key* present = session.keys().key_for(s.from.address);
   if (digests_left_ <= 0 || present == nullptr) return {};
   --digests_left_;
-  if (s.signed_with(present->secret)) return {};
+  if (s.signed_with(present->secret)) return {0, true};
   const Keys& keys = session.keys();
   const auto is = [&](std::uint32_t id) {
     --digests_left_;  // one segment is looked at to the end
@@ -124,7 +124,7 @@ KeyCapture::Signer KeyCapture::signer(const Segment& s, const Session& session) 
   if (present->id != keys.choice().id && is(keys.choice().id)) return {keys.choice().id};
   for (const std::uint32_t id : keys.others(std::chrono::system_clock::now()))
     if (is(id)) return {id};
-  return {0, true};
+  return {0, false, true};
 }
 
 void KeyCapture::judge(const Segment& s, Eye& eye) {
@@ -146,6 +146,7 @@ void KeyCapture::judge(const Segment& s, Eye& eye) {
     return;
   }
   if (by.id != 0) keys.heard(by.id, place == Place::fresh, place == Place::unknown, loop_.now());
+  if (by.present) keys.heard_present();
   if (by.foreign && place != Place::unknown) keys.heard_foreign();
 }
 

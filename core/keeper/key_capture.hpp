@@ -41,6 +41,7 @@ class KeyCapture {
   // Who has signed it, of the keys that the session's peer may be followed to.
   struct Signer {
     std::uint32_t id = 0;  // 0: the one in use, or none of them …
+    bool present = false;
     bool foreign = false;  // … which is certain
   };
   Signer signer(const Segment&, const Session&);

@@ -159,6 +159,7 @@ void Keys::tick(const KeyMoment& m) {
     } else if (there &&
                step(choice_, *chain_, {What::confirmed, m.wall, m.clock_trusted, m.now, true}) ==
                    KeyStep::confirmed) {
+      follower_ = {};  // what was heard before is over
       session_.note_key_confirmed("the peer signs with key " + number(choice_.id) + " too");
     }
   }

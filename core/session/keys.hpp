@@ -57,6 +57,7 @@ class Keys {
   // Captured: the peer signs with that key. `fresh` bytes, or what may be a repetition; `unknown`:
   // where it stands in the window cannot be said yet.
   void heard(std::uint32_t id, bool fresh, bool unknown, SteadyTime);
+  void heard_present() { follower_.heard.reset(); }  // … with ours: what was heard before is over
   void heard_foreign() { follower_.foreign = true; }  // … with none that it may be followed to
   Result<std::string> use(std::uint32_t id);          // `key use`
 
