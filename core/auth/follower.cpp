@@ -13,6 +13,9 @@ using Phase = Follower::Phase;
 // A keepalive probe is sent at the latest this long after the last byte (TCP_KEEPIDLE = 1 s), and
 // retransmissions come no further apart (TCP_RTO_MAX_MS).
 constexpr Milliseconds asked_within{1100};
+// … and an answer to a key that is tried must find its look: what came at the very moment of the
+// change does not count.
+constexpr Milliseconds tried_for{1600};
 constexpr Milliseconds first_rest{500}, longest_rest{8000};
 // Keys are tried in short rounds with rests between them, in which the key of before has its turn:
 // a peer that returns to it must not find us on another one each time.
@@ -65,6 +68,7 @@ FollowerDoes look(Follower& f, const Sight& s, const std::vector<std::uint32_t>&
   switch (f.phase) {
     case Phase::quiet: {
       if (!s.failing && !f.heard && s.now > f.rest_until + 2 * longest_rest) f.rest = {};
+      if (s.accepted > f.since + blur && !s.stuck) f.round_rest = {};
       const bool suspect =
           f.heard || std::exchange(f.suspect, false) || (s.failing && (!s.captures || s.stuck));
       if (!suspect || others.empty() || s.now < f.rest_until) return {};
@@ -102,7 +106,7 @@ FollowerDoes look(Follower& f, const Sight& s, const std::vector<std::uint32_t>&
         f = {};
         return {Does::follow, 0};  // the key that is tried
       }
-      if (s.now - f.since < asked_within + s.answer) return {};
+      if (s.now - f.since < tried_for + s.answer) return {};
       return next_key(f, s.now);
   }
   return {};

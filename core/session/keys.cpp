@@ -147,7 +147,7 @@ void Keys::tick(const KeyMoment& m) {
                           number(choice_.before) + ", change it there",
                       true);
   }
-  if (choice_.moving) {
+  if (choice_.moving && !trial_) {  // what is accepted under a trial says nothing of the choice
     bool there = false, any = false;
     session_.each_peer_socket([&](int fd) {
       any = true;
@@ -164,7 +164,8 @@ void Keys::tick(const KeyMoment& m) {
     }
   }
   follow(m);
-  hurry(choice_.moving || m.now < ask_until_ || follower_.phase != Follower::Phase::quiet);
+  hurry(choice_.moving || m.now < ask_until_ || follower_.phase != Follower::Phase::quiet ||
+        follower_.round_rest.count() > 0);  // tried in vain: the next round needs quick answers too
 }
 
 // ---- following
@@ -196,7 +197,7 @@ void Keys::follow(const KeyMoment& m) {
     follower_ = {};
     return;
   }
-  if (!m.failing && !follower_.heard && !follower_.suspect &&
+  if (!m.failing && !follower_.heard && !follower_.suspect && follower_.round_rest.count() == 0 &&
       follower_.phase == Follower::Phase::quiet)
     return;
   Sight sight{m.now, m.failing, m.captures, false, linked_at_, Milliseconds(0)};

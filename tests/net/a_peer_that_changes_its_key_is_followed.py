@@ -44,7 +44,7 @@ with Lab("near", "far") as lab:
             else:
                 for stream in streams:
                     stream.flows(60)
-            now = wait_for(lambda: (s := keeper.status("link"))["key"]["id"] == to and s, 20, f"key {to} in use")
+            now = wait_for(lambda: (s := keeper.status("link"))["key"]["id"] == to and s, 60, f"key {to} in use")
             same((now["key"]["cause"], now["established_count"]), ("peer", 1), f"{name}: the session on key {to}")
         same([e["to"] for e in events.find(event="key", cause="peer")], [str(to) for to in walk], "moves after the peer")
 

@@ -42,7 +42,7 @@ TEST_CASE("without capture: asked, no answer, then key after key until one is an
   FollowerDoes does = w.wait(500);
   CHECK(does.what == Does::attempt);
   CHECK(does.id == 2);
-  does = w.wait(1500);
+  does = w.wait(1900);
   CHECK(does.what == Does::attempt);
   CHECK(does.id == 3);
   w.after(500);
