@@ -235,6 +235,7 @@ void Keys::follow(const KeyMoment& m) {
       const std::uint32_t to = by_trial ? *trial_ : does.id;
       trial_.reset();
       tell(What::peer, to, by_trial ? "the peer answers under it" : "the peer signs with it");
+      if (by_trial) tell(What::confirmed, 0, "");  // it has just answered
       break;
     }
   }

@@ -43,8 +43,8 @@ with Lab("near", "far") as lab:
                 talk_both(app, sock)
             else:
                 for stream in streams:
-                    stream.flows(60)
-            now = wait_for(lambda: (s := keeper.status("link"))["key"]["id"] == to and s, 60, f"key {to} in use")
+                    stream.flows(120)
+            now = wait_for(lambda: (s := keeper.status("link"))["key"]["id"] == to and s["key_confirmed"] and s, 60, f"key {to} in use")
             same((now["key"]["cause"], now["established_count"]), ("peer", 1), f"{name}: the session on key {to}")
         same([e["to"] for e in events.find(event="key", cause="peer")], [str(to) for to in walk], "moves after the peer")
 
@@ -57,7 +57,7 @@ with Lab("near", "far") as lab:
             talk_both(app, sock)
         else:
             for stream in streams:
-                stream.flows(60)
+                stream.flows(120)
         same(keeper.status("link")["established_count"], 1, "establishments")
         if not quiet:
             for stream in streams:
