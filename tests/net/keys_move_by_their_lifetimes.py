@@ -11,20 +11,21 @@ from kit.wire import Wire
 with Lab("near", "far") as lab:
     near, far = lab
 
-    def move(apart, pace, name, start_in=3, ips=None, deadline=60):
+    def move(apart, pace, name, ips=None, deadline=60):
         """Both ends have key 1, and move to key 2 `apart` seconds one after the other."""
         here, there = ips or (near.ip, far.ip)
         clock = TestClock(lab, f"clock.{name}")
         peer = Peer(far, here, "one").listen(PORT, there)
-        text = keys(lab, (1, "one"), (2, "two", stamp(start_in)), rollover="scheduled") + session(
+        text = keys(lab, (1, "one"), (2, "two", stamp(1000)), rollover="scheduled") + session(
             mode="active", peer=far.at(PORT, there), source=here, link="persistent", app=NEAR_APP)
         keeper = Keeper(near, text, name, env=clock.env)
         sock = peer.accept()
         streams = Stream(connect(near, NEAR_APP), pace), Stream(sock, pace)
         for stream in streams:
-            stream.flows()
+            stream.flows(60)
         same(keeper.status("link")["key"]["id"], 1, "the key before the move")
         events = keeper.watch("link")
+        clock.set(1000.5)  # its start has come
         events.wait(event="key", cause="schedule", to="2", deadline=20)
         before = [stream.got for stream in streams]
         if apart > 1:
@@ -55,7 +56,6 @@ with Lab("near", "far") as lab:
             stream.stop()
         keeper.stop()
         peer.close()
-        return clock, keeper
 
     if "20" in sys.argv:
         move(20, 0.1, "far.apart")
@@ -68,4 +68,4 @@ with Lab("near", "far") as lab:
     # The same while a tenth of all segments is lost.
     ips = ("fd00:1::1", "fd00:1::2") if lab.family == 6 else ("10.1.0.1", "10.1.0.2")
     Wire(near, far, *ips, loss=0.1, delay=0.002)
-    move(0.5, 0.02, "lossy", ips=ips, start_in=5)
+    move(0.5, 0.02, "lossy", ips=ips)
