@@ -4,7 +4,8 @@
 
 #include <cerrno>
 
-#include "auth/chain.hpp"
+#include "auth/diagnosis.hpp"
+#include "auth/observer.hpp"
 #include "cli/client.hpp"
 #include "cli/commands.hpp"
 #include "cli/json_view.hpp"
@@ -91,8 +92,7 @@ bool link_in_the_way(const Arguments& arguments, const Target& target) {
   return true;
 }
 
-Result<Fd> dial(const Target& target, const Key* key) {
-  Loop loop;
+Result<Fd> dial(Loop& loop, const Target& target, const Key* key) {
   DialRequest request;
   request.to = target.peer;
   request.from = target.source;
@@ -107,20 +107,34 @@ Result<Fd> dial(const Target& target, const Key* key) {
   return *std::move(got);
 }
 
-std::string silence(const Target& target) {
-  const std::string at = target.peer.to_string();
-  return "silent: neither a SYN signed with this key nor an unsigned one was answered by " + at +
-         "\n"
-         "This is possible, and cannot be told apart from here:\n"
-         "  - the key is another one there: whoever expects a signature drops what bears a wrong "
-         "one\n"
-         "  - the peer has an entry for another address: it must name the source that these SYNs "
-         "came from" +
-         (target.source ? " (" + target.source->address.to_string() + ")" : "") +
-         "\n"
-         "  - a filter on the way, or on either host, drops the SYN or its answer\n"
-         "  - nobody listens there, but the port lies under a key or a filter that hides resets\n"
-         "  - GTSM: the peer accepts only near senders (ttl_security_hops)\n";
+// Looks at what the peer sends while it is dialled. Null where that is not allowed.
+std::unique_ptr<Observer> observe(Loop& loop, const Target& target, const KeyChain& chain) {
+  Subject subject;
+  subject.peer = Prefix::host(target.peer.address);
+  subject.ways.push_back({target.source.value_or(Endpoint{}), target.peer.port});
+  subject.chain = chain.name();
+  subject.expected = chain.keys().front().key.id;
+  constexpr std::size_t most_segments = 4096;
+  auto observer = Observer::open(
+      loop, {subject}, {}, [&](const std::string&) { return &chain; }, most_segments);
+  return observer ? *std::move(observer) : nullptr;
+}
+
+// After a SYN signed with this key has met silence.
+std::string silence(const Facts& facts) {
+  using Dial = Facts::Dial;
+  std::string out;
+  if (facts.unsigned_dial == Dial::accepted)
+    out = "not accepted: a SYN signed with this key met silence, but " + facts.peer +
+          " takes unsigned connections\n";
+  else if (facts.unsigned_dial == Dial::refused)
+    out = "not accepted: a SYN signed with this key met silence, and an unsigned one was refused\n";
+  else
+    out = "silent: neither a SYN signed with this key nor an unsigned one was answered by " +
+          facts.peer + "\n";
+  for (const Finding what : judge(facts))
+    for (const std::string& line : words(facts, what)) out += "  " + escape_control(line) + "\n";
+  return out;
 }
 
 int say(const std::string& text, int code) {
@@ -144,7 +158,10 @@ int run(const Arguments& arguments) {
     return cause == Cause::connect_refused || cause == Cause::unreachable;
   };
 
-  auto signed_one = dial(*target, &chain->in_use(std::chrono::system_clock::now()));
+  Loop loop;
+  const AuthCounters before = read_auth_counters();
+  auto observer = observe(loop, *target, *chain);
+  auto signed_one = dial(loop, *target, &chain->in_use(std::chrono::system_clock::now()));
   if (signed_one) {
     const std::string from = local_endpoint(signed_one->get()).to_string();
     ::shutdown(signed_one->get(), SHUT_RDWR);  // its FIN leaves while the key is on the socket
@@ -168,18 +185,26 @@ int run(const Arguments& arguments) {
     return failed;
   }
 
-  const auto unsigned_one = dial(*target, nullptr);
-  if (unsigned_one)
-    return say("not accepted: a SYN signed with this key met silence, but " + at +
-                   " takes unsigned connections: no key is wanted there, or not for this source\n",
-               found);
-  if (unsigned_one.error().cause == Cause::connect_refused)
-    return say(
-        "not accepted: a SYN signed with this key met silence, but an unsigned one was "
-        "refused: nothing listens at " +
-            at + ", or a filter says so\n",
-        found);
-  return say(silence(*target), found);
+  Facts facts;
+  facts.peer = at;
+  if (target->source) facts.local = target->source->address.to_string();
+  facts.chain = chain->name();
+  facts.expected = chain->keys().front().key.id;
+  facts.dials = true;
+  facts.watched = target->timeout;
+  facts.signed_dial = Facts::Dial::silent;
+  const auto unsigned_one = dial(loop, *target, nullptr);
+  facts.unsigned_dial = unsigned_one ? Facts::Dial::accepted
+                        : unsigned_one.error().cause == Cause::connect_refused
+                            ? Facts::Dial::refused
+                            : Facts::Dial::silent;
+  facts.dropped = drops_between(before, read_auth_counters());
+  if (observer) {
+    facts.captured = true;
+    facts.seen = observer->of(0);
+  }
+  observer.reset();
+  return say(silence(facts), found);
 }
 
 }  // namespace

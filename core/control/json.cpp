@@ -99,6 +99,32 @@ std::string status_json(const KeeperStatus& k, int pid, const std::vector<Sessio
                    {"sessions", std::move(list)}});
 }
 
+std::string diagnosis_json(const Diagnosis& d) {
+  Json sessions = Json::array();
+  for (const Diagnosis::OfSession& one : d.sessions) {
+    Json findings = Json::array();
+    for (const Diagnosis::Found& found : one.found)
+      findings.push_back(Json{{"code", found.code}, {"lines", found.lines}});
+    sessions.push_back(
+        Json{{"name", one.name}, {"peer", one.peer}, {"findings", std::move(findings)}});
+  }
+  Json host = nullptr;
+  if (d.host)
+    host = Json{{"kernel", d.host->kernel},
+                {"tcp_md5", d.host->tcp_md5},
+                {"cap_net_raw", d.host->may_capture},
+                {"cap_net_raw_text", d.host->capture_text},
+                {"cap_net_bind_service", d.host->may_bind_low},
+                {"optmem_max", d.host->optmem_max},
+                {"keys_per_listener", d.host->keys_per_listener},
+                {"dropped",
+                 {{"unsigned", d.host->counters.not_found},
+                  {"unexpected", d.host->counters.unexpected},
+                  {"wrong", d.host->counters.failure},
+                  {"ttl", d.host->counters.ttl_dropped}}}};
+  return dump(Json{{"sessions", std::move(sessions)}, {"host", std::move(host)}});
+}
+
 std::string operated_json(std::size_t sessions, const std::string& reply) {
   Json out{{"sessions", sessions}};
   if (!reply.empty()) out["reply"] = reply;

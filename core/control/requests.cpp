@@ -146,6 +146,7 @@ std::string carry_out(ControlServer::State& s, const Request& request, const Pee
       return reload(s, request, user);
     case Verb::watch:
     case Verb::attach:
+    case Verb::doctor:
       break;  // Caller's own
   }
   return refusal_line(Refusal::bad_request, "not a request that is answered at once");

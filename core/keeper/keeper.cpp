@@ -25,6 +25,22 @@ Keeper::State::State(Loop& l, KeeperSettings s, Log& log_to)
       app_listeners(l),
       random(std::random_device()()),
       drain_timer(l, [this] { look_whether_drained(); }),
+      doctor({l,
+              [this] {
+                std::vector<Session*> all;
+                for (Slot& slot : slots)
+                  if (!slot.removed) all.push_back(slot.session.get());
+                return all;
+              },
+              [this](const std::string& name) {
+                Slot* slot = find(name);
+                return slot == nullptr ? nullptr : slot->session.get();
+              },
+              [this](const std::string& name) {
+                const auto found = chains.find(name);
+                return found == chains.end() ? nullptr : &found->second;
+              },
+              support}),
       movers(l),
       around{loop, log, movers, closing, later, random, {}, {}, {}, {}, {}, {}} {
   // A child's links come by its parent's claim.
@@ -38,6 +54,7 @@ Keeper::State::State(Loop& l, KeeperSettings s, Log& log_to)
   around.emit = [this](const Event& event) { tell(event); };
   around.gone = [this](Session&) { look_later(); };
   around.child = [this](Session& parent, const Address& peer) { return child(parent, peer); };
+  around.explain = [this](const Session& session) { return doctor.explain(session); };
   around.forget = [this](Session& session) { forget(session); };
   if (settings.forget_children_after.count() > 0) {
     around.forget_after = settings.forget_children_after;
@@ -174,6 +191,7 @@ void Keeper::start() {
   s.listeners.set_prefixes(s.config.listens);
   for (State::Slot& slot : s.slots) slot.session->start();
   s.release();
+  s.doctor.start();
 }
 
 void Keeper::drain(std::function<void()> done) {
@@ -253,6 +271,11 @@ std::vector<KeyStatus> Keeper::keys(const std::string& only_chain) const {
     out.push_back(std::move(status));
   }
   return out;
+}
+
+std::unique_ptr<Examination> Keeper::examine(const std::string& only,
+                                             std::function<void(Diagnosis)> done) {
+  return s_->doctor.examine(only, std::move(done));
 }
 
 std::uint64_t Keeper::subscribe(std::function<void(const Event&)> subscriber) {

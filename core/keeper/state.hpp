@@ -9,6 +9,7 @@
 #include <random>
 
 #include "keeper/app_listeners.hpp"
+#include "keeper/doctor.hpp"
 #include "keeper/established.hpp"
 #include "keeper/keeper.hpp"
 #include "keeper/listeners.hpp"
@@ -94,6 +95,7 @@ struct Keeper::State final : private Later::Item {
   WallTime started_at = std::chrono::system_clock::now();
   tcp_auth::Support support;
   bool started = false, draining = false;
+  Doctor doctor;
   Movers movers;  // goes first: nothing is lent any more when sessions go
   Surroundings around;
 

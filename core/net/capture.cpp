@@ -48,13 +48,16 @@ class Pairs {
     std::sort(sorted_.begin(), sorted_.end(), by_peer);
   }
 
-  const Capture::Pair* find(const Endpoint& local, const Endpoint& peer) const {
+  const Capture::Pair* find(const Endpoint& local, const Endpoint& peer, bool opening) const {
+    const auto is = [&](const Capture::Pair& pair) {
+      return (opening || !pair.opening) && fits(pair.local, local) && fits(pair.peer, peer);
+    };
     const auto same =
-        std::equal_range(sorted_.begin(), sorted_.end(), Capture::Pair{{}, peer}, by_peer);
+        std::equal_range(sorted_.begin(), sorted_.end(), Capture::Pair{{}, peer, false}, by_peer);
     for (auto pair = same.first; pair != same.second; ++pair)
-      if (fits(pair->local, local) && fits(pair->peer, peer)) return &*pair;
+      if (is(*pair)) return &*pair;
     for (const Capture::Pair& pair : of_anybody_)
-      if (fits(pair.local, local) && fits(pair.peer, peer)) return &pair;
+      if (is(pair)) return &pair;
     return nullptr;
   }
 
@@ -110,11 +113,13 @@ class Tap final : public Capture, private Poll::Target {
   // Which way it goes, and whether it is one of ours at all (the filter may let more through).
   bool wanted(Segment& s, const sockaddr_ll& device) const {
     const bool loopback = device.sll_hatype == ARPHRD_LOOPBACK;  // it leaves and arrives at once
+    const bool opening = (s.flags & Segment::syn) != 0;
     const Pair* pair = nullptr;
-    if (loopback || device.sll_pkttype != PACKET_OUTGOING) pair = pairs_.find(s.to, s.from);
+    if (loopback || device.sll_pkttype != PACKET_OUTGOING)
+      pair = pairs_.find(s.to, s.from, opening);
     s.outgoing = pair == nullptr;
     if (pair == nullptr && (loopback || device.sll_pkttype == PACKET_OUTGOING))
-      pair = pairs_.find(s.from, s.to);
+      pair = pairs_.find(s.from, s.to, opening);
     if (pair == nullptr) return false;
     (s.outgoing ? s.from : s.to).address.scope = pair->local.address.scope;
     (s.outgoing ? s.to : s.from).address.scope = pair->peer.address.scope;

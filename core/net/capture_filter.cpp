@@ -40,9 +40,9 @@ class Program {
     answer(nothing);
   }
   // To the next after end_block(): what does not fit this pair may fit another.
-  void demand_in_block(std::uint32_t k) {
+  void demand_in_block(std::uint32_t k, unsigned test = BPF_JEQ) {
     open_.push_back(code_.size());
-    add(BPF_JMP | BPF_JEQ | BPF_K, k);
+    add(BPF_JMP | test | BPF_K, k);
   }
   void end_block() {
     for (const std::size_t at : open_)
@@ -81,8 +81,12 @@ void demand_port(Program& p, std::uint16_t port, std::uint32_t at) {
   p.demand_in_block(port);
 }
 
-void one_way(Program& p, const Endpoint& from, const Endpoint& to, int family) {
+void one_way(Program& p, const Endpoint& from, const Endpoint& to, bool opening, int family) {
   const bool v4 = family == 4;
+  if (opening) {
+    p.add(BPF_LD | BPF_B | BPF_IND, 13);
+    p.demand_in_block(Segment::syn, BPF_JSET);
+  }
   demand_port(p, from.port, 0);
   demand_port(p, to.port, 2);
   demand_address(p, from.address, v4 ? 12 : 8);
@@ -103,8 +107,8 @@ void pairs_of(Program& p, const std::vector<Capture::Pair>& only, int family) {
   } else {
     for (const Capture::Pair& pair : only) {
       if (!of_family(pair.local.address, family) || !of_family(pair.peer.address, family)) continue;
-      one_way(p, pair.local, pair.peer, family);
-      one_way(p, pair.peer, pair.local, family);
+      one_way(p, pair.local, pair.peer, pair.opening, family);
+      one_way(p, pair.peer, pair.local, pair.opening, family);
     }
   }
   p.answer(nothing);

@@ -67,7 +67,10 @@ void Session::dial() {
 void Session::dialed(Result<Fd> fd) {
   dialer_.reset();
   if (!fd) {
-    note_failure(fd.error().cause, fd.error().text, false, false);
+    Error why = std::move(fd).error();
+    if (why.cause == Cause::connect_timeout && around_.explain)
+      why = around_.explain(*this).value_or(std::move(why));
+    note_failure(why.cause, why.text, false, false);
     failures_->of_dial = true;
     tell(PeerEvent::dial_failed);
     take_parked();

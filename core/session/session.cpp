@@ -84,6 +84,7 @@ void Session::tell(PeerEvent event) {
   if ((actions & act_claim) != 0) {
     const Result<void> claimed = around_.claim(*this);
     note_if_failed(claimed);
+    claim_code_ = claimed ? 0 : claimed.error().code;
     actions |= step(peer_side_, claimed ? PeerEvent::claim_ok : PeerEvent::claim_failed);
   }
   // Before another is armed: a claim that is tried at once may fail at once.
@@ -145,6 +146,7 @@ void Session::act_app(std::uint8_t actions) {
 }
 
 void Session::claim_lost(const Error& error) {
+  claim_code_ = error.code;
   note_failure(Cause::resource, error.text, false);
   tell(PeerEvent::claim_failed);
 }

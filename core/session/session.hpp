@@ -25,6 +25,7 @@
 #include "session/peer_side.hpp"
 #include "session/status.hpp"
 #include "session/surroundings.hpp"
+#include "session/symptoms.hpp"
 
 namespace peerhold {
 
@@ -95,6 +96,10 @@ class Session {
   SessionState state() const { return peer_side_.state; }
   SessionStatus status() const;
   bool has_link_with(const Address& peer, const std::optional<Address>& source) const;
+  // A diagnosis (symptoms.cpp): what it starts from, what it has found, and no more waiting.
+  Symptoms symptoms() const;
+  void noticed(const Error&);
+  void try_now();
 
   // ---- the conversations' side
   // ---------------------------------------------------------------------
@@ -208,6 +213,7 @@ class Session {
   ph_goodbye bye_ = PH_BYE_DOWN;
   std::string bye_text_, bye_message_;  // in the log; the operator's own, for the peer
 
+  int claim_code_ = 0;  // the errno that the last claim failed with
   std::optional<SteadyTime> last_established_;  // of links that this keeper has had
   Repeated peers_turned_away_;                  // of a dynamic session
   Repeated users_refused_, apps_turned_away_;   // what any local user can cause

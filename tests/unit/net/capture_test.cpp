@@ -188,6 +188,31 @@ TEST_CASE("any address, and any port") {
   CHECK_FALSE(wire.seen[0].outgoing);
 }
 
+TEST_CASE("only what opens a connection") {
+  Wire wire;
+  for (const bool many : {false, true}) {
+    std::vector<Capture::Pair> pairs{{endpoint("127.0.0.1"), endpoint("0.0.0.0"), true}};
+    if (many)  // the wider filter, and then the list decides
+      for (int i = 1; i < 40; ++i)
+        pairs.push_back({endpoint("127.0.0.1"), endpoint("127.9.0." + std::to_string(i))});
+    wire.open(pairs);
+    wire.talk("127.0.0.2", "127.0.0.1", &wire.keys[0]);
+    wire.open({{endpoint("127.0.0.1"), endpoint("127.0.0.3")}, pairs.front()});
+    wire.talk("127.0.0.2", "127.0.0.1", &wire.keys[0]);
+    wire.talk("127.0.0.3", "127.0.0.1", &wire.keys[0]);
+    REQUIRE(wire.all());
+    std::size_t of_two = 0;
+    for (const Seen& s : wire.seen) {
+      if (s.from.address == endpoint("127.0.0.3").address ||
+          s.to.address == endpoint("127.0.0.3").address)
+        continue;
+      CHECK((s.flags & Segment::syn) != 0);
+      ++of_two;
+    }
+    CHECK(of_two == 2);
+  }
+}
+
 TEST_CASE("a thousand pairs share one capture") {
   Wire wire;
   std::vector<Capture::Pair> pairs;
