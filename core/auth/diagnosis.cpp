@@ -30,7 +30,7 @@ bool any(const AuthCounters& c) {
 void from_the_wire(const Facts& f, std::vector<Finding>& out) {
   const Evidence& e = f.seen;
   const bool keyed = !f.chain.empty();
-  if (e.stranger && e.right == 0) out.push_back(Finding::rewritten);
+  if (e.stranger && e.right == 0 && f.link == Facts::Link::none) out.push_back(Finding::rewritten);
   if (keyed && e.outside > 0) out.push_back(Finding::unknown_key);
   if (!e.by_key.empty()) out.push_back(Finding::other_key);
   if (keyed && e.bare > 0) out.push_back(Finding::not_signing);
@@ -56,6 +56,16 @@ void from_dials(const Facts& f, std::vector<Finding>& out) {
 
 }  // namespace
 
+AuthCounters relevant(const Facts& f) {
+  const bool keyed = !f.chain.empty();
+  AuthCounters out;
+  if (keyed) out.not_found = f.dropped.not_found;
+  if (keyed) out.failure = f.dropped.failure;
+  if (!keyed) out.unexpected = f.dropped.unexpected;
+  if (f.ttl_security_hops) out.ttl_dropped = f.dropped.ttl_dropped;
+  return out;
+}
+
 std::vector<Finding> judge(const Facts& f) {
   using Link = Facts::Link;
   std::vector<Finding> out;
@@ -66,13 +76,15 @@ std::vector<Finding> judge(const Facts& f) {
   if (trouble && keyed && !f.kernel_has_md5) return {Finding::no_tcp_md5};
   if (f.listener == Facts::Socket::no_room) out.push_back(Finding::key_limit);
   if (f.listener == Facts::Socket::closed) out.push_back(Finding::not_listening);
+  // Who rests may be called in vain. A link that is up and idle may have lost its peer to another
+  // key; one that still hears it has not, whatever somebody forges.
+  if (!up || f.seen.right == 0) from_the_wire(f, out);
   if (trouble) {
-    from_the_wire(f, out);
     from_dials(f, out);
     const bool by_itself = f.last_error && explained_by_itself(f.last_error->cause);
     const bool accepted = f.signed_dial == Facts::Dial::accepted;
     if (out.empty() && by_itself) out.push_back(Finding::last_error);
-    if (out.empty() && !f.captured && keyed && !accepted && any(f.dropped))
+    if (out.empty() && !f.captured && !accepted && any(relevant(f)))
       out.push_back(Finding::dropped);
     // A link that stalls without a trace on the wire is stalled by the wire.
     const bool silent = f.seen.right == 0 && !accepted && f.link != Link::opening;

@@ -14,9 +14,11 @@ namespace peerhold {
 
 // What is known of one session, or of an address that is probed.
 struct Facts {
-  std::string session;      // its name; empty: a probe
-  std::string peer, local;  // as people read them; `local` may be empty: no source is configured
-  std::string chain;        // empty: not authenticated
+  std::string session;  // its name; empty: a probe
+  // As people read them; the local ones are empty when no source is configured.
+  std::string peer, peer_port;  // the address, or prefix; with its port, when it is dialled
+  std::string source, listener_at;
+  std::string chain;  // empty: not authenticated
   std::uint32_t expected = 0;
   bool dials = false, listens = false;
   std::optional<unsigned> ttl_security_hops;
@@ -61,6 +63,8 @@ enum class Finding : std::uint8_t {
   stopped,
   degraded,
 };
+// Of what the whole host dropped, that which may have been this peer's.
+AuthCounters relevant(const Facts&);
 std::string_view to_string(Finding);  // "not-signing": what scripts see
 
 std::vector<Finding> judge(const Facts&);

@@ -24,7 +24,15 @@ std::string our_key(const Facts& f) {
 }
 
 std::string here(const Facts& f) {
-  return f.local.empty() ? "this host" : f.local;
+  return f.source.empty() ? "this host" : f.source;
+}
+
+std::string there(const Facts& f) {
+  return f.peer_port.empty() ? f.peer : f.peer_port;
+}
+
+std::string time(const Facts& f) {
+  return std::to_string(std::chrono::round<std::chrono::seconds>(f.watched).count()) + " s";
 }
 
 std::string of_chain(const Facts& f) {
@@ -41,7 +49,7 @@ std::vector<std::string> rewritten(const Facts& f) {
             "next: take that translation away between these two, or go round it by a tunnel"};
   return {
       "nothing valid comes from " + f.peer + ", but " + from +
-          ", which no session names, sends signed segments to " + here(f),
+          ", which no session names, sends signed segments to " + f.listener_at,
       "either the peer uses that source address, or the addresses are rewritten on the way (NAT)",
       "next: have the peer use " + f.peer + " as its source (update-source), or make `peer` " +
           from + " if that is its own address"};
@@ -79,7 +87,7 @@ std::vector<std::string> not_signing(const Facts& f) {
     return {f.peer + " does not sign: " + segments(f.seen.bare) +
                 " without a signature came, and " + our_key(f) + " is expected",
             next};
-  return {f.peer + " takes unsigned connections from " + here(f) +
+  return {there(f) + " takes unsigned connections from " + here(f) +
               " and no signed ones: no key is wanted there, or not for this source",
           next};
 }
@@ -110,29 +118,29 @@ std::string counted(const AuthCounters& c) {
 }
 
 std::vector<std::string> dropped(const Facts& f) {
-  return {"this host dropped segments meanwhile: " + counted(f.dropped),
+  return {"this host dropped segments meanwhile: " + counted(relevant(f)),
           "whether they are from " + f.peer +
               ", and which key signed them, cannot be known without CAP_NET_RAW",
           "next: " + std::string(grant)};
 }
 
 std::vector<std::string> no_answer(const Facts& f) {
-  const std::string time = format_duration(f.watched);
   if (f.link == Facts::Link::stalled)
     return {
-        "nothing from " + f.peer + " for " + time + " while we repeat what it has not acknowledged",
+        "nothing from " + there(f) + " for " + time(f) +
+            " while we repeat what it has not acknowledged",
         "next: look for a dead wire, a filter, or a peer that drops what we sign (its counters: "
         "`nstat -az TcpExtTCPMD5Failure`)"};
   std::vector<std::string> out;
   const bool keyed = !f.chain.empty();
   const bool both = keyed && f.unsigned_dial == Facts::Dial::silent;
-  out.push_back("no answer of any kind from " + f.peer + " within " + time + ", " +
+  out.push_back("no answer of any kind from " + there(f) + " within " + time(f) + ", " +
                 (both    ? "neither to a SYN signed with " + our_key(f) + " nor to an unsigned one"
                  : keyed ? "to a SYN signed with " + our_key(f)
                          : std::string("to a SYN")));
-  out.push_back(keyed ? "so are: another key there; none there for " + here(f) +
+  out.push_back(keyed ? "possible: another key there; none there for " + here(f) +
                             "; a filter; no listener behind a firewall; GTSM there"
-                      : "so are: a peer that expects a key; a filter; GTSM there");
+                      : "possible: a peer that expects a key; a filter; GTSM there");
   out.push_back(
       "next: on the other end `nstat -az 'TcpExtTCPMD5*'`: Failure grows = another key, "
       "Unexpected = none, NotFound = it expects one, nothing = a filter");
@@ -144,11 +152,11 @@ std::vector<std::string> no_answer(const Facts& f) {
 
 std::vector<std::string> nothing_comes(const Facts& f) {
   std::vector<std::string> out{
-      "no connection from " + f.peer + " has come to " + here(f) + ", and nothing at all within " +
-          format_duration(f.watched),
-      "next: see that the peer dials exactly " + here(f) + ", and that no filter is between"};
+      "no connection from " + f.peer + " has come to " + f.listener_at +
+          ", and nothing at all within " + time(f),
+      "next: see that the peer dials exactly " + f.listener_at + ", and that no filter is between"};
   if (!f.captured) {
-    out[0] = "no connection from " + f.peer + " has come to " + here(f);
+    out[0] = "no connection from " + f.peer + " has come to " + f.listener_at;
     out.push_back("whether segments arrive and are dropped cannot be known without CAP_NET_RAW: " +
                   std::string(grant));
   }
@@ -174,7 +182,7 @@ std::vector<std::string> words(const Facts& f, Finding what) {
       return {"this kernel has no TCP-MD5, so that no signed link is possible",
               "next: a kernel with CONFIG_TCP_MD5SIG=y, as every Debian kernel is"};
     case Finding::key_limit:
-      return {"no room for one more key on the listener at " + here(f) +
+      return {"no room for one more key on the listener at " + f.listener_at +
                   ": net.core.optmem_max is "
                   "enough for " +
                   std::to_string(tcp_auth::keys_per_socket()) + " keys",
@@ -182,7 +190,7 @@ std::vector<std::string> words(const Facts& f, Finding what) {
                   std::to_string(tcp_auth::optmem_needed(tcp_auth::keys_per_socket() * 2)) +
                   "` makes room for twice as many; or one key for a prefix ([[listen]])"};
     case Finding::not_listening:
-      return {"nobody can reach this end: the listener at " + here(f) + " is not open", why};
+      return {"nobody can reach this end: the listener at " + f.listener_at + " is not open", why};
     case Finding::rewritten:
       return rewritten(f);
     case Finding::unknown_key:
@@ -198,7 +206,7 @@ std::vector<std::string> words(const Facts& f, Finding what) {
     case Finding::too_far:
       return too_far(f);
     case Finding::port_closed:
-      return {"nobody listens at " + f.peer + ": " +
+      return {"nobody listens at " + there(f) + ": " +
                   (f.chain.empty() ? "a SYN" : "an unsigned SYN") +
                   " was refused, by its host or a filter",
               "next: start what shall listen there, or mend the port of `peer`"};

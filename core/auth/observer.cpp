@@ -65,6 +65,10 @@ void Observer::see(const Segment& segment) {
     capture_.reset();
     return;
   }
+  if (std::ranges::any_of(ignored_, [&](const Endpoint& local) {
+        return local.port == segment.to.port && local.address.bytes == segment.to.address.bytes;
+      }))
+    return;
   bool known = false;
   for (std::size_t i = 0; i < subjects_.size(); ++i) {
     const Subject& subject = subjects_[i];

@@ -19,6 +19,8 @@ class Observer {
   static Result<std::unique_ptr<Observer>> open(
       Loop&, std::vector<Subject>, std::vector<Prefix> others,
       const std::function<const KeyChain*(const std::string&)>& chains, std::size_t most);
+  // What answers our own unsigned attempt says nothing about keys.
+  void ignore(const Endpoint& local) { ignored_.push_back(local); }
   const Evidence& of(std::size_t subject) const { return evidence_[subject]; }
 
  private:
@@ -30,6 +32,7 @@ class Observer {
   std::vector<Prefix> others_;
   std::vector<Evidence> evidence_;
   std::map<std::string, KeyList> chains_;  // copies: a reload may replace the keeper's
+  std::vector<Endpoint> ignored_;
   std::size_t left_ = 0;
   std::unique_ptr<Capture> capture_;
 };

@@ -92,7 +92,7 @@ bool link_in_the_way(const Arguments& arguments, const Target& target) {
   return true;
 }
 
-Result<Fd> dial(Loop& loop, const Target& target, const Key* key) {
+Result<Fd> dial(Loop& loop, const Target& target, const Key* key, Endpoint* local = nullptr) {
   DialRequest request;
   request.to = target.peer;
   request.from = target.source;
@@ -103,6 +103,7 @@ Result<Fd> dial(Loop& loop, const Target& target, const Key* key) {
     got.emplace(std::move(result));
     loop.stop();
   });
+  if (local != nullptr) *local = dialer->local();
   while (!got) loop.run();
   return *std::move(got);
 }
@@ -123,17 +124,20 @@ std::unique_ptr<Observer> observe(Loop& loop, const Target& target, const KeyCha
 // After a SYN signed with this key has met silence.
 std::string silence(const Facts& facts) {
   using Dial = Facts::Dial;
-  std::string out;
-  if (facts.unsigned_dial == Dial::accepted)
-    out = "not accepted: a SYN signed with this key met silence, but " + facts.peer +
-          " takes unsigned connections\n";
-  else if (facts.unsigned_dial == Dial::refused)
-    out = "not accepted: a SYN signed with this key met silence, and an unsigned one was refused\n";
+  const bool taken = facts.unsigned_dial == Dial::accepted;
+  const bool refused = facts.unsigned_dial == Dial::refused;
+  std::string out = "silent: " + facts.peer_port;
+  if (taken || refused)
+    out += " answers no SYN signed with this key, but an unsigned one is " +
+           std::string(taken ? "taken" : "refused") + "\n";
   else
-    out = "silent: neither a SYN signed with this key nor an unsigned one was answered by " +
-          facts.peer + "\n";
-  for (const Finding what : judge(facts))
-    for (const std::string& line : words(facts, what)) out += "  " + escape_control(line) + "\n";
+    out += " answers neither a SYN signed with this key nor an unsigned one\n";
+  for (const Finding what : judge(facts)) {
+    std::vector<std::string> lines = words(facts, what);
+    // What the line above has said.
+    if (what == Finding::no_answer || what == Finding::port_closed) lines.erase(lines.begin());
+    for (const std::string& line : lines) out += "  " + escape_control(line) + "\n";
+  }
   return out;
 }
 
@@ -161,7 +165,8 @@ int run(const Arguments& arguments) {
   Loop loop;
   const AuthCounters before = read_auth_counters();
   auto observer = observe(loop, *target, *chain);
-  auto signed_one = dial(loop, *target, &chain->in_use(std::chrono::system_clock::now()));
+  Endpoint local;
+  auto signed_one = dial(loop, *target, &chain->in_use(std::chrono::system_clock::now()), &local);
   if (signed_one) {
     const std::string from = local_endpoint(signed_one->get()).to_string();
     ::shutdown(signed_one->get(), SHUT_RDWR);  // its FIN leaves while the key is on the socket
@@ -186,24 +191,25 @@ int run(const Arguments& arguments) {
   }
 
   Facts facts;
-  facts.peer = at;
-  if (target->source) facts.local = target->source->address.to_string();
+  facts.peer = target->peer.address.to_string();
+  facts.peer_port = at;
+  if (local.address) facts.source = local.address.to_string();
   facts.chain = chain->name();
   facts.expected = chain->keys().front().key.id;
   facts.dials = true;
   facts.watched = target->timeout;
   facts.signed_dial = Facts::Dial::silent;
+  if (observer) {
+    facts.captured = true;
+    facts.seen = observer->of(0);
+  }
+  observer.reset();  // what answers an unsigned SYN says nothing about keys
   const auto unsigned_one = dial(loop, *target, nullptr);
   facts.unsigned_dial = unsigned_one ? Facts::Dial::accepted
                         : unsigned_one.error().cause == Cause::connect_refused
                             ? Facts::Dial::refused
                             : Facts::Dial::silent;
   facts.dropped = drops_between(before, read_auth_counters());
-  if (observer) {
-    facts.captured = true;
-    facts.seen = observer->of(0);
-  }
-  observer.reset();
   return say(silence(facts), found);
 }
 

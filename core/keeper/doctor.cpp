@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <fstream>
 
-
 namespace peerhold {
 namespace {
 
@@ -117,8 +116,13 @@ std::unique_ptr<Examination> Doctor::examine(const std::string& only,
   std::vector<std::string> names;
   for (const Session* session : house_.sessions())
     if (only.empty() || session->name() == only) names.push_back(session->name());
+  Examination::Limits limits = when_asked;
+  // With nothing dropped lately it is not worth the wait.
+  const bool dropped = !known_.empty() || grown(before_, read_auth_counters());
+  limits.resting = dropped || !only.empty();
+  limits.links = dropped;
   return std::make_unique<Examination>(
-      ward(names), names, when_asked,
+      ward(names), names, limits,
       [this, only, done = std::move(done)](const std::vector<Facts>& all) {
         Diagnosis out;
         for (const Facts& facts : all) {

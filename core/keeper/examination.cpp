@@ -13,10 +13,6 @@ constexpr Milliseconds look_every{100};
 constexpr Milliseconds unsigned_after{1500};
 constexpr std::size_t most_dialed = 64;
 
-bool is_unwell(const Facts& f) {
-  return f.link == Facts::Link::none || f.link == Facts::Link::stalled;
-}
-
 Facts::Dial outcome(const Result<Fd>& got) {
   using Dial = Facts::Dial;
   if (got) return Dial::accepted;
@@ -34,9 +30,8 @@ Facts::Dial outcome(const Result<Fd>& got) {
 
 }  // namespace
 
-// Null when there is nobody to look at: it is down, or all is well.
-std::optional<Subject> Examination::subject_of(const Session& session, const Symptoms& symptoms,
-                                               const KeyChain* chain) {
+Subject Examination::subject_of(const Session& session, const Symptoms& symptoms,
+                                const KeyChain* chain) {
   const SessionConfig& config = session.config();
   Subject out;
   out.peer = session.who();
@@ -44,8 +39,8 @@ std::optional<Subject> Examination::subject_of(const Session& session, const Sym
   if (const Key* key = session.key()) out.expected = key->id;
   if (const auto hops = config.transport.ttl_security_hops)
     out.least_ttl = static_cast<std::uint8_t>(256 - *hops);
-  if (symptoms.stalled) {
-    out.ways.push_back({symptoms.stalled->first, symptoms.stalled->second.port});
+  if (symptoms.link && (symptoms.stalled || symptoms.state == SessionState::established)) {
+    out.ways.push_back({symptoms.link->first, symptoms.link->second.port});
     return out;
   }
   if (session.listens()) out.ways.push_back({config.source, 0});
@@ -95,9 +90,9 @@ void Examination::admit(const std::string& name, std::vector<Subject>& subjects)
   Facts& f = patient->facts;
   f.session = name;
   f.peer = config.peer_prefix ? config.peer_prefix->to_string() : config.peer.address.to_string();
-  if (config.source.address)
-    f.local =
-        config.source.port != 0 ? config.source.to_string() : config.source.address.to_string();
+  if (config.mode != Mode::passive) f.peer_port = config.peer.to_string();
+  if (config.source.address) f.source = config.source.address.to_string();
+  if (session->listens()) f.listener_at = config.source.to_string();
   if (chain != nullptr) {
     f.chain = config.keychain;
     f.key_valid = chain->any_valid(std::chrono::system_clock::now());
@@ -110,11 +105,9 @@ void Examination::admit(const std::string& name, std::vector<Subject>& subjects)
   const Symptoms symptoms = session->symptoms();
   if (symptoms.last_error) patient->old_error = symptoms.last_error->at;
   const bool down = symptoms.state == SessionState::down || symptoms.state == SessionState::failed;
-  if (!down && is_unwell(f)) {
-    if (auto subject = subject_of(*session, symptoms, chain)) {
-      patient->subject = subjects.size();
-      subjects.push_back(*std::move(subject));
-    }
+  if (!down && looks_at(f)) {
+    patient->subject = subjects.size();
+    subjects.push_back(subject_of(*session, symptoms, chain));
   }
   patient->asks = f.dials && !f.rests && patient->subject && f.link == Facts::Link::none;
   patients_.push_back(std::move(patient));
@@ -151,6 +144,12 @@ void Examination::refresh(Patient& patient) const {
   }
 }
 
+bool Examination::looks_at(const Facts& f) const {
+  if (f.link == Facts::Link::opening) return false;
+  if (f.link == Facts::Link::established) return limits_.links;
+  return limits_.resting || !f.rests;
+}
+
 bool Examination::may_dial(const Patient& patient) const {
   const Session* session = ward_.find(patient.facts.session);
   if (session == nullptr || session->stopping() || !patient.asks) return false;
@@ -179,6 +178,7 @@ void Examination::dial(Patient& patient, bool keyed) {
       f.dial_text = got.error().text;
     // Accepted: nothing is sent, and closing says goodbye.
   });
+  if (!keyed && observer_) observer_->ignore(dialer->local());
 }
 
 void Examination::look() {
@@ -191,7 +191,7 @@ void Examination::look() {
       patient->signed_dial.reset();
       patient->unsigned_dial.reset();
     }
-    if (!patient->subject || !is_unwell(f)) continue;
+    if (!patient->subject || !looks_at(f)) continue;
     using Dial = Facts::Dial;
     const bool seen = observer_ && observer_->of(*patient->subject).says_something();
     const bool said = f.signed_dial != Dial::none && f.signed_dial != Dial::silent;

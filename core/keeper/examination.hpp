@@ -28,6 +28,8 @@ class Examination {
     Milliseconds patience{0};
     std::size_t segments = 0;  // most that are looked at
     bool dials = false;
+    bool resting = true;  // look at those, too, that have no link and miss none
+    bool links = false;   // and at links that do not seem to stall
   };
   // Runs once, on a later turn; may destroy the Examination.
   using Done = std::function<void(std::vector<Facts>)>;
@@ -38,7 +40,8 @@ class Examination {
 
  private:
   struct Patient;
-  static std::optional<Subject> subject_of(const Session&, const Symptoms&, const KeyChain*);
+  static Subject subject_of(const Session&, const Symptoms&, const KeyChain*);
+  bool looks_at(const Facts&) const;
   void admit(const std::string& name, std::vector<Subject>& subjects);
   void refresh(Patient&) const;
   bool may_dial(const Patient&) const;

@@ -28,9 +28,9 @@ Symptoms Session::symptoms() const {
   for (const auto& one : conversations_) {
     if (!one->has_peer()) continue;
     const int fd = one->peer_link()->fd();
-    if (!stalls(fd)) continue;
-    out.stalled.emplace(local_endpoint(fd), remote_endpoint(fd));
-    break;
+    out.stalled = stalls(fd);
+    if (out.stalled || !out.link) out.link.emplace(local_endpoint(fd), remote_endpoint(fd));
+    if (out.stalled) break;
   }
   return out;
 }

@@ -15,8 +15,9 @@ struct Symptoms {
   bool claimed = false;  // its listener takes connections for it
   int claim_code = 0;    // the errno that a claim failed with; ENOMEM: no room for its key
   std::optional<Failure> last_error;
-  // Local and far end of a link whose bytes are not acknowledged, or whose probes are not answered.
-  std::optional<std::pair<Endpoint, Endpoint>> stalled;
+  // Local and far end of a link: of one that stalls, else of the first.
+  std::optional<std::pair<Endpoint, Endpoint>> link;
+  bool stalled = false;  // its bytes are not acknowledged, or its probes not answered
 };
 
 }  // namespace peerhold
