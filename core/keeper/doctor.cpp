@@ -13,6 +13,8 @@ namespace {
 constexpr Milliseconds every{5000};
 constexpr Examination::Limits of_a_round{Milliseconds(3000), 256, false};
 constexpr Examination::Limits when_asked{Milliseconds(5000), 4096, true};
+// So few that the capture's filter names each of them: nobody else's bytes cost anything.
+constexpr std::size_t patients_of_a_round = 16;
 constexpr auto remembered = std::chrono::seconds(30);
 constexpr int cap_net_bind_service = 10;  // linux/capability.h
 
@@ -82,6 +84,11 @@ void Doctor::round() {
   for (const Session* session : house_.sessions())
     if (unwell(session->symptoms())) patients.push_back(session->name());
   if (patients.empty()) return;
+  if (patients.size() > patients_of_a_round) {
+    turn_ = (turn_ + patients_of_a_round) % patients.size();
+    std::ranges::rotate(patients, patients.begin() + static_cast<std::ptrdiff_t>(turn_));
+    patients.resize(patients_of_a_round);
+  }
   round_ = std::make_unique<Examination>(ward(patients), patients, of_a_round,
                                          [this](const std::vector<Facts>& facts) {
                                            round_.reset();

@@ -38,6 +38,7 @@ class Doctor {
   House house_;
   AuthCounters before_;
   std::map<std::string, Known, std::less<>> known_;
+  std::size_t turn_ = 0;  // of those that are unwell, when they are many
   std::unique_ptr<Examination> round_;
   Timer timer_;
 };

@@ -12,7 +12,7 @@ namespace peerhold {
 namespace {
 
 // Beyond this a list of pairs costs more than it saves, and an IPv6 pair is some 50 instructions.
-constexpr std::size_t most_pairs = 32;
+constexpr std::size_t most_pairs = 64;
 constexpr std::uint32_t whole = 0xffffffff, nothing = 0;
 constexpr std::uint32_t loopback_device = 1;  // in every network namespace
 

@@ -213,7 +213,7 @@ class Session {
   ph_goodbye bye_ = PH_BYE_DOWN;
   std::string bye_text_, bye_message_;  // in the log; the operator's own, for the peer
 
-  int claim_code_ = 0;  // the errno that the last claim failed with
+  int claim_code_ = 0;                          // the errno that the last claim failed with
   std::optional<SteadyTime> last_established_;  // of links that this keeper has had
   Repeated peers_turned_away_;                  // of a dynamic session
   Repeated users_refused_, apps_turned_away_;   // what any local user can cause

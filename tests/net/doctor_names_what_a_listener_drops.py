@@ -5,7 +5,7 @@ from kit import *
 from kit.doctors import *
 
 PORTS = {"well": 1790, "unsigned": 1791, "second": 1792, "outside": 1793, "plain": 1794, "distant": 1795, "nobody": 1796}
-TRANSLATED = 1797
+TRANSLATED, BOTH = 1797, 1798
 with Lab("near", "far", "hidden") as lab:
     near, far, hidden = lab
 
@@ -16,6 +16,7 @@ with Lab("near", "far", "hidden") as lab:
         more = {"plain": {"keychain": "none"}, "distant": {"transport": {"ttl_security_hops": 1}}}.get(name, {})
         text += listens(name, port, **more)
     text += listens("translated", TRANSLATED, hidden.ip)
+    text += session("both", mode="both", peer=far.at(BOTH), source=near.at(BOTH), link="persistent")
 
     knocks = [knocking(far, near.at(PORTS["unsigned"])), knocking(far, near.at(PORTS["second"]), SECOND),
               knocking(far, near.at(PORTS["outside"]), OUTSIDE), knocking(far, near.at(PORTS["plain"]), FIRST),
@@ -26,6 +27,7 @@ with Lab("near", "far", "hidden") as lab:
     hidden.nft("add chain inet lab post { type filter hook postrouting priority 300; }",
                f"add rule inet lab post {ip} daddr {near.ip} tcp dport {TRANSLATED} {ip} saddr set {translated}")
     knocks.append(knocking(hidden, near.at(TRANSLATED), FIRST))
+    knocks.append(knocking(far, near.at(BOTH), SECOND))
 
     def held():
         return dial(far, near.at(PORTS["well"]), FIRST)
@@ -50,6 +52,9 @@ with Lab("near", "far", "hidden") as lab:
         print(f"{name}: {error['code']}: {error['text']}")
         same(error["code"], code, f"last_error of {name}")
         require(word in error["text"], f"{name}: {error}")
+    # One that dials says it with the end of its attempt.
+    error = wait_for(lambda: (e := keeper.status("both")["last_error"]) and e["code"] == "auth-mismatch" and e, 60, "both")
+    require("key 2" in error["text"], f"{error}")
     for name in ("well", "nobody"):
         same(keeper.status(name)["last_error"], None, f"last_error of {name}")
     same([k.accepted for k in knocks], [0] * len(knocks), "connections that were let in")

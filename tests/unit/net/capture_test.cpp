@@ -193,7 +193,7 @@ TEST_CASE("only what opens a connection") {
   for (const bool many : {false, true}) {
     std::vector<Capture::Pair> pairs{{endpoint("127.0.0.1"), endpoint("0.0.0.0"), true}};
     if (many)  // the wider filter, and then the list decides
-      for (int i = 1; i < 40; ++i)
+      for (int i = 1; i < 80; ++i)
         pairs.push_back({endpoint("127.0.0.1"), endpoint("127.9.0." + std::to_string(i))});
     wire.open(pairs);
     wire.talk("127.0.0.2", "127.0.0.1", &wire.keys[0]);
@@ -229,8 +229,8 @@ TEST_CASE("a thousand pairs share one capture") {
     CHECK(s.keys == std::vector<std::uint32_t>{2});
   }
   // Not so many that the kernel would refuse the filter, however many are asked for.
-  for (const std::size_t n : {0u, 1u, 32u, 33u}) {
-    std::vector<Capture::Pair> six(n, {endpoint("[fd00::1]:1"), endpoint("[fd00::2]:2")});
+  for (const std::size_t n : {0u, 1u, 64u, 65u}) {
+    std::vector<Capture::Pair> six(n, {endpoint("[fd00::1]:1"), endpoint("[fd00::2]:2"), true});
     CHECK(capture_filter(six).size() <= BPF_MAXINSNS);
     wire.open(six);
   }
