@@ -14,7 +14,7 @@ constexpr Milliseconds every{5000};
 constexpr Examination::Limits of_a_round{Milliseconds(3000), 256, false};
 constexpr Examination::Limits when_asked{Milliseconds(5000), 4096, true};
 // So few that the capture's filter names each of them: nobody else's bytes cost anything.
-constexpr std::size_t patients_of_a_round = 16;
+constexpr std::size_t patients_of_a_round = 8;
 constexpr auto remembered = std::chrono::seconds(30);
 constexpr int cap_net_bind_service = 10;  // linux/capability.h
 

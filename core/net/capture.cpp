@@ -141,6 +141,7 @@ Error refused(int err) {
         "; that needs CAP_NET_RAW: AmbientCapabilities=CAP_NET_RAW in the unit file "
         "(peerhold.service "
         "has it), or `setcap cap_net_raw+ep` on the program";
+  if (err == ENOMEM) error.text += "; is there room in net.core.optmem_max?";
   return error;
 }
 
@@ -152,13 +153,16 @@ Result<std::unique_ptr<Capture>> Capture::open(Loop& loop, const std::vector<Pai
   // since only that shows what leaves.
   Fd fd(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return refused(errno);
-  std::vector<sock_filter> code = capture_filter(only);
-  const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
+  const auto attach = [&](bool wide) {
+    std::vector<sock_filter> code = capture_filter(only, wide);
+    const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
+    return setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
+  };
   sockaddr_ll every{};
   every.sll_family = AF_PACKET;
   every.sll_protocol = htons(ETH_P_ALL);
   setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &queue, sizeof queue);
-  if (setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0 ||
+  if (!(attach(false) || (errno == ENOMEM && attach(true))) ||
       bind(fd.get(), reinterpret_cast<sockaddr*>(&every), sizeof every) < 0)
     return refused(errno);
   auto tap = std::make_unique<Tap>(std::move(fd), only, std::move(seen));

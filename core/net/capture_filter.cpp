@@ -11,8 +11,9 @@
 namespace peerhold {
 namespace {
 
-// Beyond this a list of pairs costs more than it saves, and an IPv6 pair is some 50 instructions.
-constexpr std::size_t most_pairs = 64;
+// Some 20 a pair of IPv4, 45 of IPv6. The kernel makes up to ten of each and charges them, 8 bytes
+// apiece, to the socket's optmem: 128 KiB, on older ones 20.
+constexpr std::size_t most_instructions = 1600;
 constexpr std::uint32_t whole = 0xffffffff, nothing = 0;
 constexpr std::uint32_t loopback_device = 1;  // in every network namespace
 
@@ -96,8 +97,8 @@ void one_way(Program& p, const Endpoint& from, const Endpoint& to, bool opening,
 }
 
 // X is where TCP begins.
-void pairs_of(Program& p, const std::vector<Capture::Pair>& only, int family) {
-  if (only.size() > most_pairs) {
+void pairs_of(Program& p, const std::vector<Capture::Pair>& only, bool wide, int family) {
+  if (wide) {
     // A header of 40 bytes: the MD5 option is 18 of them. Or SYN, or RST.
     p.add(BPF_LD | BPF_B | BPF_IND, 12);
     p.add(BPF_JMP | BPF_JGE | BPF_K, 10 << 4, 0, 1);
@@ -116,7 +117,7 @@ void pairs_of(Program& p, const std::vector<Capture::Pair>& only, int family) {
 
 }  // namespace
 
-std::vector<sock_filter> capture_filter(const std::vector<Capture::Pair>& only) {
+std::vector<sock_filter> capture_filter(const std::vector<Capture::Pair>& only, bool wide) {
   Program p;
   // Loopback shows each segment twice, and a VLAN's device shows again what its lower device shows
   // with a tag.
@@ -138,7 +139,7 @@ std::vector<sock_filter> capture_filter(const std::vector<Capture::Pair>& only) 
   for (const std::uint32_t extension : {0u, 43u, 60u}) p.answer_if(extension, whole);  // rare
   p.demand(IPPROTO_TCP);
   p.add(BPF_LDX | BPF_W | BPF_IMM, 40);
-  pairs_of(p, only, 6);
+  pairs_of(p, only, wide, 6);
 
   p.at(to_v4).k = static_cast<std::uint32_t>(p.size() - to_v4 - 1);
   p.add(BPF_LD | BPF_B | BPF_ABS, 9);  // the protocol
@@ -146,8 +147,8 @@ std::vector<sock_filter> capture_filter(const std::vector<Capture::Pair>& only) 
   p.add(BPF_LD | BPF_H | BPF_ABS, 6);
   p.answer_if_any_bit(0x3fff, nothing);  // a fragment
   p.add(BPF_LDX | BPF_B | BPF_MSH, 0);   // the header's length
-  pairs_of(p, only, 4);
-  return p.take();
+  pairs_of(p, only, wide, 4);
+  return p.size() > most_instructions ? capture_filter(only, true) : p.take();
 }
 
 }  // namespace peerhold
