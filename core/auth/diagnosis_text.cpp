@@ -10,9 +10,13 @@
 namespace peerhold {
 namespace {
 
-constexpr std::string_view grant =
-    "grant CAP_NET_RAW: AmbientCapabilities=CAP_NET_RAW in the unit (peerhold.service has it), or "
-    "`setcap cap_net_raw+ep` on the program";
+// To the keeper, or to whoever probes.
+std::string grant(const Facts& f) {
+  return f.session.empty()
+             ? "run it as root (sudo), or `setcap cap_net_raw+ep` on the program"
+             : "grant it: AmbientCapabilities=CAP_NET_RAW in the unit (peerhold.service "
+               "has it), or `setcap cap_net_raw+ep` on the program";
+}
 
 std::string segments(std::uint64_t n) {
   return std::to_string(n) + (n == 1 ? " segment" : " segments");
@@ -121,7 +125,7 @@ std::vector<std::string> dropped(const Facts& f) {
   return {"this host dropped segments meanwhile: " + counted(relevant(f)),
           "whether they are from " + f.peer +
               ", and which key signed them, cannot be known without CAP_NET_RAW",
-          "next: " + std::string(grant)};
+          "next: " + grant(f)};
 }
 
 std::vector<std::string> no_answer(const Facts& f) {
@@ -145,8 +149,7 @@ std::vector<std::string> no_answer(const Facts& f) {
       "next: on the other end `nstat -az 'TcpExtTCPMD5*'`: Failure grows = another key, "
       "Unexpected = none, NotFound = it expects one, nothing = a filter");
   if (!f.captured)
-    out.push_back("what it sends all the same cannot be known without CAP_NET_RAW: " +
-                  std::string(grant));
+    out.push_back("what it sends all the same cannot be known without CAP_NET_RAW: " + grant(f));
   return out;
 }
 
@@ -158,7 +161,7 @@ std::vector<std::string> nothing_comes(const Facts& f) {
   if (!f.captured) {
     out[0] = "no connection from " + f.peer + " has come to " + f.listener_at;
     out.push_back("whether segments arrive and are dropped cannot be known without CAP_NET_RAW: " +
-                  std::string(grant));
+                  grant(f));
   }
   return out;
 }

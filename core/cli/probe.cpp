@@ -127,7 +127,9 @@ std::string silence(const Facts& facts) {
   const bool taken = facts.unsigned_dial == Dial::accepted;
   const bool refused = facts.unsigned_dial == Dial::refused;
   std::string out = "silent: " + facts.peer_port;
-  if (taken || refused)
+  if (facts.seen.says_something())
+    out = "not accepted: what comes from " + facts.peer_port + " is dropped by this host\n";
+  else if (taken || refused)
     out += " answers no SYN signed with this key, but an unsigned one is " +
            std::string(taken ? "taken" : "refused") + "\n";
   else
