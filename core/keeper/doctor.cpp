@@ -86,7 +86,8 @@ void Doctor::round() {
   if (patients.empty()) return;
   if (patients.size() > patients_of_a_round) {
     turn_ = (turn_ + patients_of_a_round) % patients.size();
-    std::ranges::rotate(patients, patients.begin() + static_cast<std::ptrdiff_t>(turn_));
+    std::rotate(patients.begin(), patients.begin() + static_cast<std::ptrdiff_t>(turn_),
+                patients.end());
     patients.resize(patients_of_a_round);
   }
   round_ = std::make_unique<Examination>(ward(patients), patients, of_a_round,

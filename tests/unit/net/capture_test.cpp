@@ -19,6 +19,11 @@ struct Seen {
   std::vector<std::uint32_t> keys;  // those it is signed with
 };
 
+struct Couple {
+  const char *near, *far;
+};
+constexpr Couple couples[] = {{"127.0.0.2", "127.0.0.1"}, {"fd00::2", "fd00::1"}};
+
 struct Wire {
   Loop loop;
   std::vector<Key> keys;
@@ -78,14 +83,13 @@ struct Wire {
 };
 
 TEST_CASE("the key that the kernel signs with is found among several") {
-  for (const auto& [near, far] :
-       {std::pair{"127.0.0.2", "127.0.0.1"}, std::pair{"fd00::2", "fd00::1"}})
+  for (const Couple& two : couples)
     for (std::size_t i = 0; i < 3; ++i) {
-      CAPTURE(near);
+      CAPTURE(two.near);
       CAPTURE(i);
       Wire wire;
-      wire.open({{endpoint(near), endpoint(far)}});
-      wire.talk(near, far, &wire.keys[i]);
+      wire.open({{endpoint(two.near), endpoint(two.far)}});
+      wire.talk(two.near, two.far, &wire.keys[i]);
       REQUIRE(wire.all());
       for (const Seen& s : wire.seen) {
         CHECK(s.is_signed);
@@ -127,17 +131,16 @@ TEST_CASE("each segment comes once, and says which way it went") {
 }
 
 TEST_CASE("the largest segments are seen whole") {
-  for (const auto& [near, far] :
-       {std::pair{"127.0.0.2", "127.0.0.1"}, std::pair{"fd00::2", "fd00::1"}}) {
+  for (const Couple& two : couples) {
     Wire wire;
-    wire.open({{endpoint(near), endpoint(far)}});
+    wire.open({{endpoint(two.near), endpoint(two.far)}});
     constexpr std::size_t bytes = 400000;
     // Nobody reads while it is sent: it must fit the buffers.
-    const Fd listener = bound(endpoint(far));
-    REQUIRE(tcp_auth::set_key(listener.get(), prefix(near), wire.keys[1]));
+    const Fd listener = bound(endpoint(two.far));
+    REQUIRE(tcp_auth::set_key(listener.get(), prefix(two.near), wire.keys[1]));
     REQUIRE(listen(listener.get(), 1) == 0);
-    const Fd client = bound(endpoint(near));
-    REQUIRE(tcp_auth::set_key(client.get(), prefix(far), wire.keys[1]));
+    const Fd client = bound(endpoint(two.near));
+    REQUIRE(tcp_auth::set_key(client.get(), prefix(two.far), wire.keys[1]));
     REQUIRE(connect_to(client, local_endpoint(listener.get())));
     const Fd server(accept(listener.get(), nullptr, nullptr));
     unblock(client);
