@@ -35,10 +35,9 @@ Event keeper_event(const KeeperStatus& k) {
 std::unique_ptr<Caller> Caller::open(ControlServer::State& server, Fd fd, PeerUser user,
                                      Access access) {
   std::unique_ptr<Caller> made(new Caller(server, std::move(fd), std::move(user), access));
-  auto poll = Poll::open(server.loop, made->fd_.get(), made.get());
+  auto poll = Poll::open(server.loop, made->fd_.get(), made.get(), Poll::readable);
   if (!poll) return nullptr;
   made->poll_ = *std::move(poll);
-  made->poll_.want(Poll::readable);
   made->deadline_.start(patience);
   return made;
 }
@@ -66,10 +65,9 @@ void Caller::ready(unsigned events, bool broken) {
     } else {
       // Whatever else it says is not read. A FIN alone (`… | nc -N`) does not end its answer, but
       // it stays readable for ever: from here on only errors are waited for.
-      poll_.want(out_.empty() ? Poll::prioritized : Poll::writable);
+      poll_.want(out_.empty() ? Poll::errors : Poll::writable);
     }
   }
-  if (events & Poll::prioritized && hung_up()) alive = false;
   if (alive && !broken && phase_ != Phase::request) alive = flush();
   if (!alive || broken) server_.remove(this);  // destroys this
 }

@@ -86,7 +86,10 @@ std::string operate(ControlServer::State& s, const Request& request, const PeerU
     names = keeper.names();
   else
     names.push_back(request.name);
-  const std::string command = std::string(to_string(request.verb)) + (request.soft ? " soft" : "");
+  std::string command(to_string(request.verb));
+  if (request.soft) command += " soft";
+  if (request.verb == Verb::hold)
+    command += " for " + format_duration(Milliseconds(request.for_ms));
   keeper.note_operator(all ? "" : request.name, all ? command + " all" : command, user.uid,
                        user.pid);
   std::string errors, reply;

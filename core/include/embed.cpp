@@ -56,10 +56,9 @@ struct Keeper::State final : private Poll::Target {
   // Errors of the whole, in words; empty: all is well.
   std::vector<std::string> open(KeeperSettings settings) {
     if (log_read) {
-      auto poll = Poll::open(loop, log_read.get(), this);
+      auto poll = Poll::open(loop, log_read.get(), this, Poll::readable);
       if (!poll) return {poll.error().text};
       log_poll = *std::move(poll);
-      log_poll.want(Poll::readable);
     } else if (options.log) {
       return {error_from_errno(errno, "cannot make a pipe for the log").text};
     }

@@ -27,10 +27,9 @@ class AppListeners::Undecided final : private Poll::Target {
       : loop_(loop), place_(place), fd_(std::move(fd)), timer_(loop, [this] { over(); }) {}
 
   bool start() {
-    auto poll = Poll::open(loop_, fd_.get(), this);
+    auto poll = Poll::open(loop_, fd_.get(), this, Poll::readable);
     if (!poll) return false;
     poll_ = *std::move(poll);
-    poll_.want(Poll::readable);
     timer_.start(place_.sessions.front()->config().retry.connect_timeout);
     return true;
   }

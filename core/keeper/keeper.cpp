@@ -105,7 +105,6 @@ std::unique_ptr<Session> Keeper::State::make(SessionConfig of, bool child) {
   const Result<const Library*> library = plugins.find(of.plugin, config.keeper.plugin_dirs);
   PH_REQUIRE(library);
   const KeyChain* chain = chain_of(of);
-  of.printed = {};
   return std::make_unique<Session>(around, **library, std::move(of), chain, child);
 }
 

@@ -189,6 +189,8 @@ Result<void> Library::adopt(const ph_plugin& declared) {
   auto schema = schema_of(plugin_);
   if (!schema) return std::move(schema).error();
   facts_.schema = std::move(*schema);
+  std::vector<Diagnostic> missing;  // what a session must give
+  facts_.defaults = check_table(facts_.schema, nullptr, {}, {}, missing);
   facts_.persistent = is(PH_PERSISTENT);
   facts_.per_client = is(PH_PER_CLIENT);
   facts_.default_link = facts_.per_client ? LinkMode::per_client : LinkMode::persistent;

@@ -155,6 +155,7 @@ class Conversation final : public ph_instance, private LinkEvents, private Later
   End& end_of(const Link&);
   template <class F>
   void each(F&&);
+  Result<void> peer_end(End&, Fd, bool outgoing);
   void came_up(End&, std::uint32_t flags);
   void tell_eof(End&);
   void offer(End&);

@@ -369,14 +369,7 @@ void Session::app_dial_failed(const std::string& text, bool given_up) {
 // ---- sockets
 // ---------------------------------------------------------------------------------------
 
-Result<std::unique_ptr<Link>> Session::make_link(Fd fd, LinkEvents& events, Origin origin) {
-  // A dialled socket has had its options since before its SYN; an accepted one has its listener's.
-  if (origin == Origin::accepted_peer) {
-    if (const Result<void> done = apply_options(fd.get()); !done) return done.error();
-  } else if (origin == Origin::accepted_app) {
-    const int yes = 1;
-    setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);  // a UNIX socket refuses
-  }
+Result<std::unique_ptr<Link>> Session::make_link(Fd fd, LinkEvents& events) {
   return Link::open(around_.loop, around_.closing, std::move(fd), config_.transport.buffer,
                     &events);
 }

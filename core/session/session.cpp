@@ -30,8 +30,8 @@ std::vector<uid_t> uids_of(const std::vector<std::string>& users) {
 
 // Does an option of type endpoint say `text`?
 bool names_endpoint(const Schema& schema, const Checked& values, const std::string& text) {
-  for (std::size_t i = 0; i < schema.size() && i < values.slots.size(); ++i) {
-    const Checked::Slot& slot = values.slots[i];
+  for (std::size_t i = 0; i < schema.size() && i < values.size(); ++i) {
+    const Checked::Slot& slot = values.slot(i);
     const Option& option = schema[i];
     if (option.type == OptionType::endpoint && slot.present && slot.text == text) return true;
     if (option.type == OptionType::list && option.item == OptionType::endpoint &&
@@ -45,13 +45,20 @@ bool names_endpoint(const Schema& schema, const Checked& values, const std::stri
   return false;
 }
 
+// What a running session needs of its configuration: not what `check --print` would show.
+SessionConfig running(SessionConfig config, const Library& library) {
+  config.printed = {};
+  config.options.keep_given(library.facts().defaults);
+  return config;
+}
+
 }  // namespace
 
 Session::Session(Surroundings& around, const Library& library, SessionConfig config,
                  const KeyChain* chain, bool child)
     : around_(around),
       library_(library),
-      config_(std::move(config)),
+      config_(running(std::move(config), library)),
       plugin_config_(std::make_unique<PluginConfig>(library.facts().schema, config_.options)),
       chain_(chain),
       child_(child),
@@ -276,7 +283,7 @@ bool Session::reload(SessionConfig config, const KeyChain* chain) {
     if (app_side_.open) around_.close_app(*this);
     app_side_.open = false;
   }
-  config_ = std::move(config);
+  config_ = running(std::move(config), library_);
   // Plugins may keep no pointer into the old one after reload(); values point into config_.
   plugin_config_ = std::make_unique<PluginConfig>(library_.facts().schema, config_.options);
   chain_ = chain;

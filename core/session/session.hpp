@@ -107,8 +107,7 @@ class Session {
   bool per_client() const { return config_.link == LinkMode::per_client; }
   const ph_config* plugin_config() const { return plugin_config_->get(); }
   std::optional<Endpoint> configured_endpoint(const std::string& text) const;
-  enum class Origin : std::uint8_t { dialed, accepted_peer, accepted_app };
-  Result<std::unique_ptr<Link>> make_link(Fd, LinkEvents&, Origin);
+  Result<std::unique_ptr<Link>> make_link(Fd, LinkEvents&);
   // `user_timeout`: the plugin's, in ms; < 0: none.
   Result<void> apply_options(int fd, std::int64_t user_timeout = -1);
   void key_socket(int fd);

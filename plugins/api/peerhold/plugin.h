@@ -197,8 +197,11 @@ enum ph_setting {
   PH_SET_RESET_AFTER_MS,     /* retry.reset_after */
   PH_SET_CONNECT_TIMEOUT_MS, /* retry.connect_timeout */
   PH_SET_BUFFER,             /* transport.buffer, bytes */
-  PH_SET_ESTABLISHED_AGO_MS  /* since this session was last established on this boot, also under a
-                                keeper before this one; 0 while it is.  -1: never, or nobody knows */
+  PH_SET_ESTABLISHED_AGO_MS, /* since this session was last established on this boot, also under a
+                                keeper before this one; 0 while it is.  -1: never, or nobody knows
+                              */
+  PH_SET_APP_SHARED          /* boolean: the peer is one of a prefix, and all of them have the same
+                                app: tell it which peer this is (proxy_v2.h) */
 };
 /* What report() says, for `peerhold status`. [1.1] */
 struct ph_report {
