@@ -77,10 +77,9 @@ class Tap final : public Capture, private Poll::Target {
   }
 
   Result<void> start(Loop& loop) {
-    auto poll = Poll::open(loop, fd_.get(), this);
+    auto poll = Poll::open(loop, fd_.get(), this, Poll::readable);
     if (!poll) return std::move(poll).error();
     poll_ = std::move(*poll);
-    poll_.want(Poll::readable);
     return {};
   }
 
