@@ -111,6 +111,12 @@ class Host {
   std::int64_t setting(ph_setting which) const {
     return PH_HOST_HAS(h_, setting) ? h_->setting(me_, which) : -1;
   }
+  void log_repeated(ph_log level, std::uint32_t kind, const std::string& text) const {  // 1.2
+    if (PH_HOST_HAS(h_, log_repeated))
+      h_->log_repeated(me_, level, kind, text.c_str());
+    else
+      h_->log(me_, PH_LOG_DEBUG, text.c_str());
+  }
   Config config(const ph_config* config) const { return {h_, config}; }
 
  private:
