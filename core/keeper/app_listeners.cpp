@@ -24,7 +24,10 @@ struct AppListeners::Place {
 class AppListeners::Undecided final : private Poll::Target {
  public:
   Undecided(Loop& loop, Place& place, Fd fd)
-      : loop_(loop), place_(place), fd_(std::move(fd)), timer_(loop, [this] { undecided(); }) {}
+      : loop_(loop),
+        place_(place),
+        fd_(std::move(fd)),
+        timer_(loop, [this] { undecided(PH_LINK_UNDECIDED); }) {}
 
   bool start() {
     auto poll = Poll::open(loop_, fd_.get(), this);
@@ -54,7 +57,7 @@ class AppListeners::Undecided final : private Poll::Target {
       setsockopt(fd_.get(), SOL_SOCKET, SO_RCVLOWAT, &more, sizeof more);
       return;
     }
-    if (picked.answer == PH_EAGAIN) return undecided();
+    if (picked.answer == PH_EAGAIN) return undecided(0);
     if (picked.answer < 0 || static_cast<std::size_t>(picked.answer) >= place_.sessions.size()) {
       if (!picked.reply.empty()) {
         (void)!::send(fd_.get(), picked.reply.data(), picked.reply.size(), MSG_NOSIGNAL);
@@ -78,7 +81,9 @@ class AppListeners::Undecided final : private Poll::Target {
     chosen.app_accepted(std::move(fd), flags);
   }
 
-  void undecided() { first_takes_ ? give(*place_.sessions.front(), PH_LINK_UNDECIDED) : over(); }
+  void undecided(std::uint32_t flags) {
+    first_takes_ ? give(*place_.sessions.front(), flags) : over();
+  }
 
   void over() {
     poll_.close();

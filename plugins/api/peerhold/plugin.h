@@ -396,9 +396,10 @@ struct ph_plugin {
   int (*command)(void* self, const struct ph_command*);
 
   /* ---- [1.2] */
-  /* For how many ms pick() may ask for more bytes of one connection (NULL: connect_timeout of the
-   * first session, then it is closed).  Given, one that is undecided then, or has sent its last
-   * byte, goes to the first session, with PH_LINK_UNDECIDED: so it can be counted and told why. */
+  /* For how many ms pick() may ask for more bytes of one connection.  One that is undecided then
+   * goes to the first session, with PH_LINK_UNDECIDED, and one that has sent its last byte goes
+   * there as it is: so that they can be counted and told why.  NULL: both are closed, the one after
+   * connect_timeout of the first session. */
   int64_t (*pick_wait)(const struct ph_host* host, const ph_config* const* sessions, size_t n);
   /* new members go here */
 };
