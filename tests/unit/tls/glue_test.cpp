@@ -194,7 +194,7 @@ TEST_CASE(
   run.up(PH_PEER);
   run.data(asks);
   run.host.take();
-  CHECK(run.up(1, PH_LINK_OUTGOING) == Said{"send 50 app1", "splice eof", "offer peer"});
+  CHECK(run.up(1, PH_LINK_OUTGOING) == Said{"send 50 app1", "offer peer", "splice eof"});
   const std::string header = run.host.sent;
   CHECK(header.substr(28, 3) == std::string("\x02\0\x0e", 3));
   CHECK(header.substr(31, 14) == "A.example.net.");
@@ -239,7 +239,7 @@ TEST_CASE("each refusal is counted, logged, answered by its alert, and the rest 
   refused({22, 3, 3, 0, 0}, "malformed", 50, false);
   refused(make({sni("a b")}), "bad-name", 47, true);
   refused(make({sni("a.other")}), "no-route", 112, true);
-  refused(make({}), "no-route", 112, true);
+  refused(make(Made{}), "no-route", 112, true);
   refused(make(Made{{sni("a.example.net")}, 0x0302}), "old-version", 70, true);
 }
 
@@ -256,8 +256,8 @@ TEST_CASE("silence, and a hello that does not come to its end") {
     cut.up(cut.client());
     cut.data({22, 3, 1});
     plugin.on_eof(cut.self, cut.client());
-    CHECK(cut.host.take() == Said{"timer 5000", "refused_total cut-short", "log cut-short",
-                                  "timer -1", "close " + client});
+    CHECK(cut.host.take() ==
+          Said{"refused_total cut-short", "log cut-short", "timer -1", "close " + client});
 
     Running probe(passive ? to_apps() : settings({}), passive);
     probe.up(probe.client());
@@ -308,7 +308,7 @@ TEST_CASE("pick: exact before wildcard over all sessions, whom nobody takes is t
   CHECK(pick({&wild, &exact}, make({sni("B.example.net")})) == 1);
   CHECK(pick({&wild, &exact}, make({sni("other")})) == 0);
   CHECK(pick({&wild, &exact, &all}, make({sni("other")})) == 2);
-  CHECK(pick({&wild, &exact, &all}, make({})) == 2);
+  CHECK(pick({&wild, &exact, &all}, make(Made{})) == 2);
   CHECK(pick({&wild, &exact}, {}) == PH_EAGAIN);
   CHECK(pick({&wild, &exact}, {22, 3}) == PH_EAGAIN);
   CHECK(pick({&wild, &exact}, bytes_of("QUIT\r\n")) == 0);

@@ -97,7 +97,7 @@ TEST_CASE("recorded anew at every boundary, and in records of any size, it says 
 
 TEST_CASE("any record version of TLS, and whatever comes behind the hello") {
   Buffer wire = make({sni("a.example.net")});
-  for (const std::uint8_t minor : {0, 1, 2, 3, 4, 9}) {
+  for (const std::uint8_t minor : Buffer{0, 1, 2, 3, 4, 9}) {
     wire[2] = minor;
     CHECK(hello_of(wire).sni == "a.example.net");
   }

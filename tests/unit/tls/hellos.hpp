@@ -41,10 +41,10 @@ inline Buffer counted16(const Buffer& bytes) {
   return out;
 }
 
-// The handshake message without records.
+// The handshake message without records, and without what comes behind it.
 inline Buffer message_of(const Buffer& wire) {
   Buffer message;
-  for (std::size_t at = 0; at + 5 <= wire.size();) {
+  for (std::size_t at = 0; at + 5 <= wire.size() && wire[at] == 22;) {
     const std::size_t length = static_cast<std::size_t>(wire[at + 3]) << 8 | wire[at + 4];
     message.insert(
         message.end(), wire.begin() + static_cast<std::ptrdiff_t>(at + 5),
