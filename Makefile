@@ -5,7 +5,7 @@ BUILD_PACKAGES = g++ meson ninja-build pkg-config libuv1-dev libtomlplusplus-dev
   nlohmann-json3-dev libsystemd-dev
 DEMO_PACKAGES = python3 iproute2 nftables util-linux procps
 TEST_PACKAGES = $(BUILD_PACKAGES) $(DEMO_PACKAGES) doctest-dev clang-format openssh-server openssh-client nmap bird2 \
-  exabgp frr gobgpd openbgpd
+  exabgp frr gobgpd openbgpd nginx-light openssl curl chromium
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)

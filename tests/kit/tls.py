@@ -145,11 +145,16 @@ def alert_of(sock):
     return data[6]
 
 
+def _wait_listening(host, port):
+    wait_for(lambda: any(s["state"] == "LISTEN" and s["local"].endswith(f":{port}") for s in host.sockets()), 20, f"port {port} listens")
+
+
 def s_server(host, port, name, *words):
-    """OpenSSL's server with a certificate for `name`."""
-    process = host.popen("openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", certificate(host.lab, name), *words,
-                         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_for(lambda: any(s["local"].endswith(f":{port}") for s in host.sockets("state", "listening")), 20, "s_server listens")
+    """OpenSSL's server with a certificate for `name`; what it prints is in PORT.out of the lab."""
+    with open(host.lab.dir / f"{port}.out", "wb") as out:
+        process = host.popen("openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", certificate(host.lab, name), *words,
+                             stdin=subprocess.PIPE, stdout=out, stderr=out)
+    _wait_listening(host, port)
     return process
 
 
@@ -166,9 +171,8 @@ def nginx(host, servers):
     config.write_text(f"pid {lab.dir}/nginx/pid; error_log {lab.dir}/nginx/error.log; worker_processes 1; user root;\n"
                       f"daemon off; events {{ }} http {{ access_log off; client_body_temp_path {lab.dir}/nginx;\n"
                       f"ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:s:1m; {blocks} }}\n")
-    process = host.popen("nginx", "-c", config, stderr=subprocess.DEVNULL)
-    last = servers[-1][0]
-    wait_for(lambda: any(s["local"].endswith(f":{last}") for s in host.sockets("state", "listening")), 20, "nginx listens")
+    process = host.popen("nginx", "-c", config)
+    _wait_listening(host, servers[-1][0])
     return process
 
 
