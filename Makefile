@@ -28,7 +28,8 @@ install: all
 	meson install -C $(BUILD) $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 
 bench:
-	tests/kit/install-packages $(BUILD_PACKAGES) $(DEMO_PACKAGES) haproxy socat bird2 frr
+	tests/kit/install-packages $(BUILD_PACKAGES) $(DEMO_PACKAGES) haproxy socat bird2 frr nginx-light \
+	  libnginx-mod-stream
 	tests/bench/run
 
 fuzz:
