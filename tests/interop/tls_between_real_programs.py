@@ -24,7 +24,7 @@ with Lab("near", "far") as lab:
         same(curl(name).stdout.strip(), f"{name} TLSv1.3 HTTP/2.0 .", "HTTP/2 by ALPN")
         same(curl(name, "--http1.1", "--tls-max", "1.2").stdout.strip(), f"{name} TLSv1.2 HTTP/1.1 .", "TLS 1.2, HTTP/1.1")
     same(curl("none.example.org", expect=35).stdout, "", "a name without a route")
-    same(counters(keeper, "refused_total"), {"no-route": 1}, "refused")
+    same(counted(keeper, "refused_total"), {"no-route": 1}, "refused")
 
     def s_client(name, *words, say="", until="", written=None):
         """What s_client prints, once `until` is there, or the file `written`; then it is told to go."""

@@ -18,9 +18,9 @@ with Lab("near", "far") as lab:
     for name in ("one.example.net", "two.example.net"):
         text = page(name)
         require(f"{name} TLSv1.3 HTTP/2.0" in text, text)
-    by_route = counters(keeper, "routed_total")
+    by_route = counted(keeper, "routed_total")
     require(by_route.get("one.example.net h2", 0) > 0 and by_route.get("*.example.net", 0) > 0, by_route)
-    require(set(counters(keeper, "hellos_total")) == {"1.3"}, counters(keeper, "hellos_total"))
+    require(set(counted(keeper, "hellos_total")) == {"1.3"}, counted(keeper, "hellos_total"))
     # Control: a name without a route is no page.
     require("TLSv1" not in page("a.b.example.net"), "a page for a name without a route")
-    require(counters(keeper, "refused_total").get("no-route", 0) > 0, counters(keeper, "refused_total"))
+    require(counted(keeper, "refused_total").get("no-route", 0) > 0, counted(keeper, "refused_total"))

@@ -10,7 +10,7 @@ from .apps import read_exactly
 from .keeper import pair
 from .lab import capture, wait_for
 
-__all__ = ["certificate", "hello", "record", "records_of", "Named", "tls_pair", "ask", "alert_of", "s_server", "nginx", "counters"]
+__all__ = ["certificate", "hello", "record", "records_of", "Named", "tls_pair", "ask", "alert_of", "s_server", "nginx", "counted"]
 
 
 def certificate(lab, name):
@@ -176,5 +176,5 @@ def nginx(host, servers):
     return process
 
 
-def counters(keeper, what, session="link"):
+def counted(keeper, what, session="link"):
     return keeper.status(session)["plugin_status"].get(what, {})

@@ -31,9 +31,9 @@ with Lab("near", "far") as lab:
     same(says(None), "default None", "no name")
     for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
         same(says("b.example.net", lowest=version, highest=version), "wild None", f"{version}")
-    same(counters(listening, "routed_total"),
+    same(counted(listening, "routed_total"),
          {"*.example.net": 3, "a.example.net h2": 1, "a.example.net": 1, "xn--bcher-kva.example": 1, "default_app": 2}, "by route")
-    same(counters(listening, "hellos_total"), {"1.2": 1, "1.3": 7}, "by version")
+    same(counted(listening, "hellos_total"), {"1.2": 1, "1.3": 7}, "by version")
 
     # The bytes that reach the app are those that were sent, in whatever pieces.
 

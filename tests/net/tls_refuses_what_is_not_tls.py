@@ -42,7 +42,7 @@ with Lab("near", "far") as lab:
 
     for why, (data, alert) in BAD.items():
         refuses(far_keeper, why, data, alert)
-    same(counters(far_keeper, "refused_total"), {why: 1 for why in BAD}, "counted")
+    same(counted(far_keeper, "refused_total"), {why: 1 for why in BAD}, "counted")
     for why in BAD:
         require(f"refused, {why}: " in far_keeper.log_text(), f"{why} is named in the log")
     # Cut short, at its end or anywhere before.
@@ -52,11 +52,11 @@ with Lab("near", "far") as lab:
         client.sendall(whole[:size])
         client.shutdown(1)
         same(alert_of(client), None, f"cut after {size}")
-    wait_for(lambda: counters(far_keeper, "refused_total").get("cut-short") == 4, 20, "cut short, counted")
+    wait_for(lambda: counted(far_keeper, "refused_total").get("cut-short") == 4, 20, "cut short, counted")
     # Who comes and goes without a word is nobody.
     connect(near, NEAR_APP).close()
     wait_for(lambda: far_keeper.status("link")["links"] == 1, 20, "gone again")
-    same(sum(counters(far_keeper, "refused_total").values()), len(BAD) + 4, "refused in all")
+    same(sum(counted(far_keeper, "refused_total").values()), len(BAD) + 4, "refused in all")
 
     # The log is not filled by them: the 1st, 2nd, 4th, 8th … of a kind.
     for _ in range(20):
@@ -72,7 +72,7 @@ with Lab("near", "far") as lab:
         client = connect(near, "127.0.0.1:7001")
         client.sendall(data)
         same(alert_of(client), alert, f"active, {why}")
-    same(counters(near_keeper, "refused_total"), {why: 1 for why in BAD}, "counted by the active one")
+    same(counted(near_keeper, "refused_total"), {why: 1 for why in BAD}, "counted by the active one")
     same(near_keeper.status("link")["attempts"], 0, "dials for who was refused")
     same(far_keeper.status("link")["established_count"], before, "links to the peer")
     # Control: a client that belongs here gets through the same keeper.

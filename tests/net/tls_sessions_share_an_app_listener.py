@@ -20,7 +20,7 @@ with Lab("near", "one", "two") as lab:
     keeper = Keeper(near, "".join(keys.values()) + active(one, ["one.example.net", "*.example.net"]) + active(two, ["two.example.net"]))
     for name, expected in (("one.example.net", "one"), ("two.example.net", "two"), ("TWO.example.net", "two"), ("x.example.net", "one")):
         same(ask(connect(near, NEAR_APP), name).says, f"{expected} None", name)
-    same([counters(keeper, "routed_total", name) for name in ("one", "two")],
+    same([counted(keeper, "routed_total", name) for name in ("one", "two")],
          [{"one.example.net": 2}, {"two.example.net": 2}], "by session and route")
 
     # The hello in single bytes: nobody is asked before it is whole.
@@ -48,9 +48,9 @@ with Lab("near", "one", "two") as lab:
     for sock in silent:
         same(alert_of(sock), None, "nothing is said to the silent")
     require(time.monotonic() - begun < 20, "in time")
-    wait_for(lambda: counters(keeper, "refused_total", "one") ==
+    wait_for(lambda: counted(keeper, "refused_total", "one") ==
              {"no-route": 1, "plain-text": 1, "malformed": 1, "cut-short": 1, "timeout": 5}, 20, "counted")
-    same(counters(keeper, "refused_total", "two"), {}, "the second one refuses nobody")
+    same(counted(keeper, "refused_total", "two"), {}, "the second one refuses nobody")
     same({name: keeper.status(name)["attempts"] for name in ("one", "two")}, {**attempts, "two": attempts["two"] + 1}, "dials")
 
     # A reload moves a name to the other session, live.

@@ -32,7 +32,7 @@ with Lab("near", "far") as lab:
     same(ask(connect(near, NEAR_APP), "a.example.net").says, "server None", "a client among them")
     for sock in clients:
         same(alert_of(sock), None, "ended without a word")
-    wait_for(lambda: counters(keeper, "refused_total") == {"timeout": CLIENTS}, 20, "counted")
+    wait_for(lambda: counted(keeper, "refused_total") == {"timeout": CLIENTS}, 20, "counted")
     same(keeper.log_text().count("refused, timeout: "), 10, "lines about a thousand: the 1st, 2nd, 4th … 512th")
     wait_for(lambda: keeper.status("link")["links"] <= 1, 20, "all are gone")
     same(ask(connect(near, NEAR_APP), "a.example.net").says, "server None", "after")
@@ -40,4 +40,4 @@ with Lab("near", "far") as lab:
     # Control: it is the option that ends them.
     keeper.reload(keeper.text.replace('"20s"', '"10m"'))
     silent = connect(near, NEAR_APP)
-    holds_for(lambda: not counters(keeper, "refused_total")["timeout"] > CLIENTS, 2, "a client with ten minutes")
+    holds_for(lambda: not counted(keeper, "refused_total")["timeout"] > CLIENTS, 2, "a client with ten minutes")
