@@ -32,9 +32,18 @@ Json failure(const std::optional<Failure>& f) {
 }
 
 // A plugin writes its object itself; what is no JSON object must not break the whole answer.
-Json plugin_object(const std::string& text) {
-  Json object = Json::parse(text, nullptr, false);
-  return object.is_object() ? object : Json::object();
+// What the session has counted for its instances stands beside it.
+Json plugin_object(const SessionStatus& s) {
+  Json object = Json::parse(s.plugin_status, nullptr, false);
+  if (!object.is_object()) object = Json::object();
+  for (const SessionStatus::Metric& m : s.plugin_metrics) {
+    if (m.label.empty()) {
+      object[m.name] = m.value;
+    } else if (Json& by_label = object[m.name]; by_label.is_null() || by_label.is_object()) {
+      by_label[m.label] = m.value;
+    }
+  }
+  return object;
 }
 
 Json session(const SessionStatus& s, bool recent) {
@@ -71,7 +80,7 @@ Json session(const SessionStatus& s, bool recent) {
       {"last_error", failure(s.last_error)},
       {"last_down", failure(s.last_down)},
       {"bytes", Json{{"peer_to_app", s.peer_to_app}, {"app_to_peer", s.app_to_peer}}},
-      {"plugin_status", plugin_object(s.plugin_status)},
+      {"plugin_status", plugin_object(s)},
   };
   if (recent) {
     Json list = Json::array();

@@ -258,6 +258,15 @@ Library::Picked Library::pick(std::span<const ph_config* const> sessions,
   return picked;
 }
 
+std::optional<Milliseconds> Library::pick_wait(std::span<const ph_config* const> sessions) const {
+  if (!plugin_.pick_wait) return std::nullopt;
+  const ph_host host = option_reader();
+  std::int64_t answer = 0;
+  const auto threw =
+      contained([&] { answer = plugin_.pick_wait(&host, sessions.data(), sessions.size()); });
+  return Milliseconds(threw.empty() ? std::max<std::int64_t>(answer, 0) : 0);
+}
+
 bool Library::may_report(SteadyTime now) const {
   if (reported_ != SteadyTime{} && now - reported_ < std::chrono::seconds(1)) return false;
   reported_ = now;

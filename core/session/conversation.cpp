@@ -201,14 +201,14 @@ Result<void> Conversation::rival_up(Fd fd, bool outgoing) {
   return {};
 }
 
-Result<void> Conversation::app_up(Fd fd) {
+Result<void> Conversation::app_up(Fd fd, std::uint32_t flags) {
   auto link = session_.make_link(std::move(fd), *this);
   if (!link) return std::move(link).error();
   apps_.push_back(std::make_unique<End>());
   End& app = *apps_.back();
   app.id = next_app_++;
   app.link = *std::move(link);
-  came_up(app, 0);
+  came_up(app, flags);
   return {};
 }
 
