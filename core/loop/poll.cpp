@@ -29,6 +29,7 @@ struct PollBlock {
 struct PollSet {
   uv_poll_t handle{};
   Fd epoll;
+  std::size_t open = 0;     // blocks whose owner has not closed them
   std::size_t watched = 0;  // blocks with a mask: with any of them the loop has something to do
   bool dispatching = false;
   bool closed = false;
@@ -81,6 +82,7 @@ struct PollSet {
 };
 
 void ClosePollSet::operator()(PollSet* set) const {
+  PH_REQUIRE(set->open == 0);
   set->closed = true;
   uv_close(reinterpret_cast<uv_handle_t*>(&set->handle),
            [](uv_handle_t* handle) { delete static_cast<PollSet*>(handle->data); });
@@ -89,6 +91,7 @@ void ClosePollSet::operator()(PollSet* set) const {
 void ClosePoll::operator()(PollBlock* block) const {
   std::unique_ptr<PollBlock> owned(block);
   block->set.stop(*block);
+  --block->set.open;
   if (block->set.dispatching) block->set.gone.push_back(std::move(owned));
 }
 
@@ -116,6 +119,7 @@ Result<Poll> Poll::open(Loop& loop, int fd, Target* target, unsigned events) {
   if (!set) return set.error();
   Poll poll;
   poll.block_.reset(new detail::PollBlock{**set, target, fd});
+  ++(*set)->open;
   if (events != 0 && !(*set)->change(*poll.block_, events))
     return error_from_errno(errno, "cannot wait for descriptor " + std::to_string(fd),
                             Cause::resource);

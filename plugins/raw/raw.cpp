@@ -77,10 +77,7 @@ class Raw {
   }
 
   static void check(const ph::Config& config, const ph_open& how) {
-    if (config.number(proxy_protocol) == 1 && how.app_listens != 0)
-      config.complain(proxy_protocol,
-                      "a PROXY header goes to an app that the keeper connects to; here the app "
-                      "connects to the keeper");
+    if (config.number(proxy_protocol) == 1) relay::check_header(config, proxy_protocol, how);
     if (config.number(on_app_loss) == 1 && how.persistent == 0)
       config.complain(on_app_loss,
                       "needs link = \"persistent\"; a per-client link ends with its app");

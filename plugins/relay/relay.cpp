@@ -9,6 +9,13 @@
 
 namespace relay {
 
+void check_header(const ph::Config& config, std::uint32_t option, const ph_open& how) {
+  if (how.app_listens != 0)
+    config.complain(option,
+                    "a PROXY header goes to an app that the keeper connects to; here the app "
+                    "connects to the keeper");
+}
+
 void Relay::set(Rules rules) {
   rules_ = rules;
   pair_.set(rules);

@@ -14,6 +14,9 @@
 
 namespace relay {
 
+// What check() has against proxy_protocol = "v2".
+void check_header(const ph::Config&, std::uint32_t option, const ph_open&);
+
 class Relay {
  public:
   Relay(ph::Host host, Rules rules) : host_(host), rules_(rules), pair_(rules) {}

@@ -1,6 +1,8 @@
 // Called by tls.cpp: when a configuration is checked, for each client, and by pick().
 #include "options.hpp"
 
+#include "relay.hpp"
+
 namespace tls {
 namespace {
 
@@ -113,10 +115,7 @@ Settings read_settings(const ph::Config& config, bool passive) {
 }
 
 void check_options(const ph::Config& config, const ph_open& how) {
-  if (config.number(proxy_protocol) == 1 && how.app_listens != 0)
-    config.complain(proxy_protocol,
-                    "a PROXY header goes to an app that the keeper connects to; here the app "
-                    "connects to the keeper");
+  if (config.number(proxy_protocol) == 1) relay::check_header(config, proxy_protocol, how);
   if (how.active != 0 && config.has(default_app))
     config.complain(default_app, "an active session's clients go to its peer; leave it out");
   for (std::size_t i = 0; i < config.count(route); ++i) check_route(config.table(route, i), how);

@@ -14,9 +14,7 @@ with Lab("near", "one", "two", "three") as lab:
     near, *hosts = lab
     v6 = lab.family == 6
     kind = "ipv6" if v6 else "ipv4"
-    routers = [Bird(host, f"router-{host.name}", ROUTER_AS, [Neighbour(near.ip, APP_AS, host.ip, PASSWORD)],
-                    [f"2001:db8:f{number}::/64" if v6 else f"203.0.113.{number * 16}/28"]) for number, host in enumerate(hosts)]
-    own = [[f"2001:db8:a{number}::/64" if v6 else f"198.51.100.{number * 16}/28"] for number in range(2)]
+    routers, own = prefix_routers(near, hosts)
     apps = [Bird(near, f"app-{host.name}", APP_AS,
                  [Neighbour(f"127.0.0.{61 + number}", ROUTER_AS, f"127.0.0.{11 + number}", passive=True, families=(kind,),
                             next_hop="::1" if v6 else "")], own[number], router_id=f"10.0.9.{number + 1}")
@@ -30,11 +28,7 @@ with Lab("near", "one", "two", "three") as lab:
     proxy = near.popen("haproxy", "-db", "-f", f"{lab.dir}/haproxy.cfg")
     wait_for(lambda: PLACE in near.run("ss", "-Hltn").stdout, 20, "haproxy listens")
 
-    keeper = Keeper(near, chain(lab) + session(
-        "ix", plugin="bgp", mode="passive", peer=f"{near.ip}/{64 if v6 else 24}", source=near.at(179), app=PLACE,
-        app_mode="connect", bgp={
-            "local_as": APP_AS, "peer_as": ROUTER_AS, "router_id": near.v4, "hold_time": "9s", "app_hold_time": "30s",
-            "settle": "1s", "stale_time": "20s", "families": [f"{kind}-unicast"]}))
+    keeper = Keeper(near, chain(lab) + prefix_session(near, app=PLACE, app_mode="connect"))
     for router in routers:
         router.established()
     for number, (router, app) in enumerate(zip(routers, apps)):

@@ -202,7 +202,7 @@ enum ph_setting {
                                 keeper before this one; 0 while it is.  -1: never, or nobody knows
                               */
   PH_SET_APP_SHARED          /* boolean: the peer is one of a prefix, and all of them have the same
-                                app: tell it which peer this is (proxy_v2.h) */
+                                app: tell it which peer this is (proxy_v2.h) [1.2] */
 };
 /* What report() says, for `peerhold status`. [1.1] */
 struct ph_report {
