@@ -4,8 +4,8 @@ PREFIX = /usr/local
 BUILD_PACKAGES = g++ meson ninja-build pkg-config libuv1-dev libtomlplusplus-dev libboost-program-options-dev \
   nlohmann-json3-dev libsystemd-dev libmd-dev
 DEMO_PACKAGES = python3 iproute2 nftables util-linux procps
-TEST_PACKAGES = $(BUILD_PACKAGES) $(DEMO_PACKAGES) doctest-dev clang-format openssh-server openssh-client nmap bird2 \
-  exabgp frr gobgpd openbgpd
+TEST_PACKAGES = $(BUILD_PACKAGES) $(DEMO_PACKAGES) doctest-dev clang-format openssh-server openssh-client nmap haproxy \
+  bird2 exabgp frr gobgpd openbgpd nginx-light openssl curl chromium
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -28,7 +28,8 @@ install: all
 	meson install -C $(BUILD) $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 
 bench:
-	tests/kit/install-packages $(BUILD_PACKAGES) $(DEMO_PACKAGES) haproxy socat bird2 frr
+	tests/kit/install-packages $(BUILD_PACKAGES) $(DEMO_PACKAGES) haproxy socat bird2 frr nginx-light \
+	  libnginx-mod-stream
 	tests/bench/run
 
 fuzz:

@@ -18,7 +18,7 @@ enum Exit : int {
   usage = 2,      // bad usage or configuration
   no_such = 3,    // no such session, chain or key
   no_keeper = 4,  // no keeper answers
-  found = 5,      // probe: not accepted
+  found = 5,      // probe: not accepted; doctor: something found
 };
 
 struct OptionSpec {

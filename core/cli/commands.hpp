@@ -22,10 +22,12 @@ Command reset_command();
 Command hold_command();
 Command release_command();
 Command reload_command();
+Command key_generate_command();
 Command key_list_command();
 Command key_use_command();
 Command plugins_command();
 Command attach_command();
 Command probe_command();
+Command doctor_command();
 
 }  // namespace peerhold::cli

@@ -9,9 +9,11 @@ namespace peerhold::cli {
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> all{
-      run_command(),      check_command(),   status_command(),  watch_command(),   up_command(),
-      down_command(),     reset_command(),   hold_command(),    release_command(), reload_command(),
-      key_list_command(), key_use_command(), plugins_command(), attach_command(),  probe_command()};
+      run_command(),          check_command(),   status_command(),   watch_command(),
+      up_command(),           down_command(),    reset_command(),    hold_command(),
+      release_command(),      reload_command(),  key_list_command(), key_use_command(),
+      key_generate_command(), plugins_command(), doctor_command(),   attach_command(),
+      probe_command()};
   return all;
 }
 

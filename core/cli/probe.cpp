@@ -4,7 +4,8 @@
 
 #include <cerrno>
 
-#include "auth/chain.hpp"
+#include "auth/diagnosis.hpp"
+#include "auth/observer.hpp"
 #include "cli/client.hpp"
 #include "cli/commands.hpp"
 #include "cli/json_view.hpp"
@@ -91,8 +92,7 @@ bool link_in_the_way(const Arguments& arguments, const Target& target) {
   return true;
 }
 
-Result<Fd> dial(const Target& target, const Key* key) {
-  Loop loop;
+Result<Fd> dial(Loop& loop, const Target& target, const Key* key, Endpoint* local = nullptr) {
   DialRequest request;
   request.to = target.peer;
   request.from = target.source;
@@ -103,24 +103,44 @@ Result<Fd> dial(const Target& target, const Key* key) {
     got.emplace(std::move(result));
     loop.stop();
   });
+  if (local != nullptr) *local = dialer->local();
   while (!got) loop.run();
   return *std::move(got);
 }
 
-std::string silence(const Target& target) {
-  const std::string at = target.peer.to_string();
-  return "silent: neither a SYN signed with this key nor an unsigned one was answered by " + at +
-         "\n"
-         "This is possible, and cannot be told apart from here:\n"
-         "  - the key is another one there: whoever expects a signature drops what bears a wrong "
-         "one\n"
-         "  - the peer has an entry for another address: it must name the source that these SYNs "
-         "came from" +
-         (target.source ? " (" + target.source->address.to_string() + ")" : "") +
-         "\n"
-         "  - a filter on the way, or on either host, drops the SYN or its answer\n"
-         "  - nobody listens there, but the port lies under a key or a filter that hides resets\n"
-         "  - GTSM: the peer accepts only near senders (ttl_security_hops)\n";
+// Looks at what the peer sends while it is dialled. Null where that is not allowed.
+std::unique_ptr<Observer> observe(Loop& loop, const Target& target, const KeyChain& chain) {
+  Subject subject;
+  subject.peer = Prefix::host(target.peer.address);
+  subject.ways.push_back({target.source.value_or(Endpoint{}), target.peer.port});
+  subject.chain = chain.name();
+  subject.expected = chain.keys().front().key.id;
+  constexpr std::size_t most_segments = 4096;
+  auto observer = Observer::open(
+      loop, {subject}, {}, [&](const std::string&) { return &chain; }, most_segments);
+  return observer ? *std::move(observer) : nullptr;
+}
+
+// After a SYN signed with this key has met silence.
+std::string silence(const Facts& facts) {
+  using Dial = Facts::Dial;
+  const bool taken = facts.unsigned_dial == Dial::accepted;
+  const bool refused = facts.unsigned_dial == Dial::refused;
+  std::string out = "silent: " + facts.peer_port;
+  if (facts.seen.says_something())
+    out = "not accepted: what comes from " + facts.peer_port + " is dropped by this host\n";
+  else if (taken || refused)
+    out += " answers no SYN signed with this key, but an unsigned one is " +
+           std::string(taken ? "taken" : "refused") + "\n";
+  else
+    out += " answers neither a SYN signed with this key nor an unsigned one\n";
+  for (const Finding what : judge(facts)) {
+    std::vector<std::string> lines = words(facts, what);
+    // What the line above has said.
+    if (what == Finding::no_answer || what == Finding::port_closed) lines.erase(lines.begin());
+    for (const std::string& line : lines) out += "  " + escape_control(line) + "\n";
+  }
+  return out;
 }
 
 int say(const std::string& text, int code) {
@@ -144,7 +164,11 @@ int run(const Arguments& arguments) {
     return cause == Cause::connect_refused || cause == Cause::unreachable;
   };
 
-  auto signed_one = dial(*target, &chain->in_use(std::chrono::system_clock::now()));
+  Loop loop;
+  const AuthCounters before = read_auth_counters();
+  auto observer = observe(loop, *target, *chain);
+  Endpoint local;
+  auto signed_one = dial(loop, *target, &chain->in_use(std::chrono::system_clock::now()), &local);
   if (signed_one) {
     const std::string from = local_endpoint(signed_one->get()).to_string();
     ::shutdown(signed_one->get(), SHUT_RDWR);  // its FIN leaves while the key is on the socket
@@ -168,18 +192,27 @@ int run(const Arguments& arguments) {
     return failed;
   }
 
-  const auto unsigned_one = dial(*target, nullptr);
-  if (unsigned_one)
-    return say("not accepted: a SYN signed with this key met silence, but " + at +
-                   " takes unsigned connections: no key is wanted there, or not for this source\n",
-               found);
-  if (unsigned_one.error().cause == Cause::connect_refused)
-    return say(
-        "not accepted: a SYN signed with this key met silence, but an unsigned one was "
-        "refused: nothing listens at " +
-            at + ", or a filter says so\n",
-        found);
-  return say(silence(*target), found);
+  Facts facts;
+  facts.peer = target->peer.address.to_string();
+  facts.peer_port = at;
+  if (local.address) facts.source = local.address.to_string();
+  facts.chain = chain->name();
+  facts.expected = chain->keys().front().key.id;
+  facts.dials = true;
+  facts.watched = target->timeout;
+  facts.signed_dial = Facts::Dial::silent;
+  if (observer) {
+    facts.captured = true;
+    facts.seen = observer->of(0);
+  }
+  observer.reset();  // what answers an unsigned SYN says nothing about keys
+  const auto unsigned_one = dial(loop, *target, nullptr);
+  facts.unsigned_dial = unsigned_one ? Facts::Dial::accepted
+                        : unsigned_one.error().cause == Cause::connect_refused
+                            ? Facts::Dial::refused
+                            : Facts::Dial::silent;
+  facts.dropped = drops_between(before, read_auth_counters());
+  return say(silence(facts), found);
 }
 
 }  // namespace

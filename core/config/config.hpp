@@ -103,6 +103,7 @@ struct SessionConfig {
   LinkMode link = LinkMode::persistent;
   std::optional<Endpoint> app;
   AppMode app_mode = AppMode::listen;
+  bool app_shared = false;  // of a child: the app is that of all peers of the prefix
   std::vector<std::string> app_users;
   std::string app_socket_mode = "0660", app_socket_group;
   bool app_remote = false, v6only = false;
@@ -141,6 +142,7 @@ struct Config {
 // What the loader must know of a plugin; the caller takes it from the plugin's descriptor.
 struct PluginFacts {
   Schema schema;
+  Checked defaults;                           // of a session that gives none of them
   bool persistent = true, per_client = true;  // link modes it can serve
   LinkMode default_link = LinkMode::persistent;
   bool handshake = false;          // says itself when a link is established: may have dynamic peers

@@ -384,8 +384,47 @@ bool Slot::operator==(const Slot& other) const {
          text == other.text && items == other.items && tables == other.tables;
 }
 
+const Slot& Checked::slot(std::size_t option) const {
+  if (defaults == nullptr) return slots[option];
+  const auto found = std::lower_bound(given.begin(), given.end(), option);
+  if (found == given.end() || *found != option) return defaults->slot(option);
+  return slots[static_cast<std::size_t>(found - given.begin())];
+}
+
+namespace {
+
+void drop_places(Checked& table) {
+  table.at = {};
+  for (Slot& slot : table.slots) {
+    slot.at = {};
+    slot.origin = {};
+    for (Checked& inner : slot.tables) drop_places(inner);
+  }
+}
+
+}  // namespace
+
+void Checked::keep_given(const Checked& of_schema) {
+  if (defaults != nullptr || slots.size() != of_schema.size()) return;
+  drop_places(*this);
+  std::vector<Slot> kept;
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    if (slots[i] == of_schema.slots[i]) continue;
+    given.push_back(static_cast<std::uint16_t>(i));
+    kept.push_back(std::move(slots[i]));
+  }
+  kept.shrink_to_fit();
+  given.shrink_to_fit();
+  slots = std::move(kept);
+  defaults = &of_schema;
+}
+
 bool Checked::operator==(const Checked& other) const {
-  return slots == other.slots;
+  if (size() != other.size()) return false;
+  for (std::size_t i = 0; i < size(); ++i) {
+    if (!(slot(i) == other.slot(i))) return false;
+  }
+  return true;
 }
 
 Checked check_table(const Schema& schema, const Value* tree, const std::string& where,

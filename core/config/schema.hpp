@@ -60,8 +60,17 @@ struct Checked {
     std::vector<Checked> tables;         // table: one; tables: any
     bool operator==(const Slot&) const;  // origin and place do not count
   };
-  std::vector<Slot> slots;
+  std::vector<Slot> slots;  // after keep_given() only those of `given`
   Location at;
+  std::vector<std::uint16_t> given;
+  const Checked* defaults = nullptr;
+
+  // As many options as the schema has, and the slot of each, also after keep_given().
+  std::size_t size() const { return defaults != nullptr ? defaults->size() : slots.size(); }
+  const Slot& slot(std::size_t option) const;
+  // Keeps what differs from the defaults, which must outlive this, and no places: of thirty options
+  // of a thousand sessions that run, the few that make each what it is.
+  void keep_given(const Checked& defaults);
   bool operator==(const Checked& other) const;  // slots only
 };
 

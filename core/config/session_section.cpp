@@ -74,6 +74,7 @@ class SessionReader {
     families(fields);
     keychain(fields);
     app(fields);
+    if (c_.options_schema != nullptr) plugin_apps(*c_.options_schema, c_.options, c_.plugin);
     retry(fields.table("retry"));
     transport(fields.table("transport"));
     result_.good = table_good && errors() == before;
@@ -370,8 +371,28 @@ class SessionReader {
                       "with {addr} in it, such as \"unix:/run/peerhold/{name}.{addr}\", or "
                       "app_mode = \"connect\"");
     if (c_.app->is_unix()) return unix_app(slot, said);
-    if (c_.app->port == 0) wrong(slot, said + " needs a port");
-    if (!c_.app->address.is_loopback() && !c_.app_remote)
+    loopback(slot, *c_.app, said);
+  }
+
+  // Endpoints among the plugin's options are apps as well.
+  void plugin_apps(const Schema& schema, const Checked& values, const std::string& table) {
+    for (std::size_t i = 0; i < schema.size() && i < values.slots.size(); ++i) {
+      const Slot& slot = values.slots[i];
+      const std::string name = table + "." + schema[i].name;
+      for (std::size_t n = 0; n < slot.tables.size(); ++n) {
+        const bool many = schema[i].type == OptionType::tables;
+        plugin_apps(schema[i].fields, slot.tables[n],
+                    many ? name + "[" + std::to_string(n + 1) + "]" : name);
+      }
+      if (schema[i].type != OptionType::endpoint || !slot.present) continue;
+      const auto at = Endpoint::parse(slot.text);
+      if (at && !at->is_unix()) loopback(slot, *at, name + " = " + quoted(slot.text));
+    }
+  }
+
+  void loopback(const Slot& slot, const Endpoint& at, const std::string& said) {
+    if (at.port == 0) wrong(slot, said + " needs a port");
+    if (!at.address.is_loopback() && !c_.app_remote)
       wrong(slot, said +
                       " is not a loopback address, so its bytes would cross the network "
                       "unauthenticated; use one, or a UNIX socket, or write app_remote = true");

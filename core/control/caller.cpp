@@ -17,6 +17,8 @@ namespace {
 constexpr Milliseconds patience{10000};
 constexpr std::size_t max_backlog = 256 * 1024;
 constexpr std::size_t large_answer = 8 * 1024;
+// Each looks at the wire, and may dial.
+constexpr std::size_t most_examinations = 4;
 
 Event keeper_event(const KeeperStatus& k) {
   Event e;
@@ -33,10 +35,9 @@ Event keeper_event(const KeeperStatus& k) {
 std::unique_ptr<Caller> Caller::open(ControlServer::State& server, Fd fd, PeerUser user,
                                      Access access) {
   std::unique_ptr<Caller> made(new Caller(server, std::move(fd), std::move(user), access));
-  auto poll = Poll::open(server.loop, made->fd_.get(), made.get());
+  auto poll = Poll::open(server.loop, made->fd_.get(), made.get(), Poll::readable);
   if (!poll) return nullptr;
   made->poll_ = *std::move(poll);
-  made->poll_.want(Poll::readable);
   made->deadline_.start(patience);
   return made;
 }
@@ -50,6 +51,7 @@ Caller::Caller(ControlServer::State& server, Fd fd, PeerUser user, Access access
 
 Caller::~Caller() {
   if (subscription_) server_.keeper.unsubscribe(*subscription_);
+  if (examination_) --server_.examinations;
   poll_.close();
 }
 
@@ -63,10 +65,9 @@ void Caller::ready(unsigned events, bool broken) {
     } else {
       // Whatever else it says is not read. A FIN alone (`… | nc -N`) does not end its answer, but
       // it stays readable for ever: from here on only errors are waited for.
-      poll_.want(out_.empty() ? Poll::prioritized : Poll::writable);
+      poll_.want(out_.empty() ? Poll::errors : Poll::writable);
     }
   }
-  if (events & Poll::prioritized && hung_up()) alive = false;
   if (alive && !broken && phase_ != Phase::request) alive = flush();
   if (!alive || broken) server_.remove(this);  // destroys this
 }
@@ -118,6 +119,8 @@ bool Caller::handle(const std::string& line) {
     return attach(*request);
   } else if (request->verb == Verb::watch) {
     watch(*request);
+  } else if (request->verb == Verb::doctor) {
+    examine(*request);
   } else {
     finish_with(carry_out(server_, *request, user_));
   }
@@ -157,6 +160,24 @@ void Caller::watch(const Request& request) {
   push(answer_line("{}"));
   push(event_json(keeper_event(server_.keeper.status())) + "\n");
   subscription_ = server_.keeper.subscribe([this](const Event& e) { on_event(e); });
+}
+
+void Caller::examine(const Request& request) {
+  if (!request.name.empty() && !server_.keeper.has(request.name)) {
+    finish_with(refusal_line(Refusal::no_session, "no session \"" + request.name + "\""));
+    return;
+  }
+  if (server_.examinations >= most_examinations) {
+    finish_with(refusal_line(Refusal::busy, "other doctors are at work; ask again in a moment"));
+    return;
+  }
+  phase_ = Phase::working;
+  ++server_.examinations;
+  examination_ = server_.keeper.examine(request.name, [this](const Diagnosis& diagnosis) {
+    examination_.reset();
+    --server_.examinations;
+    finish_with(answer_line(diagnosis_json(diagnosis)));
+  });
 }
 
 // Runs inside whatever raised the event: nothing is destroyed here.

@@ -11,6 +11,7 @@
 #include "control/access.hpp"
 #include "control/protocol.hpp"
 #include "control/server.hpp"
+#include "keeper/examination.hpp"
 
 namespace peerhold {
 
@@ -29,6 +30,7 @@ class Caller final : private Poll::Target {
   bool handle(const std::string& line);
   bool attach(const Request&);
   void watch(const Request&);
+  void examine(const Request&);
   void on_event(const Event&);
   void push(std::string line);
   bool flush();
@@ -41,11 +43,12 @@ class Caller final : private Poll::Target {
   Access access_;
   Poll poll_;
   Timer deadline_;
-  enum class Phase : std::uint8_t { request, watching, ending } phase_ = Phase::request;
+  enum class Phase : std::uint8_t { request, working, watching, ending } phase_ = Phase::request;
   bool large_ = false;
   std::string in_, out_;
   std::string only_;  // session that is watched; empty: all
   std::optional<std::uint64_t> subscription_;
+  std::unique_ptr<Examination> examination_;
 };
 
 // Carries out everything but watch and attach; the whole answer, with its newline.
@@ -73,6 +76,7 @@ struct ControlServer::State final : Poll::Target {
   Timer again;  // no descriptors left: accepting waits
   Repeated accept_failures;
   std::list<std::unique_ptr<Caller>> callers;
+  std::size_t examinations = 0;
   std::string control_name, read_name;
   std::optional<gid_t> control, read;
   std::uint64_t inode = 0;

@@ -32,9 +32,18 @@ Json failure(const std::optional<Failure>& f) {
 }
 
 // A plugin writes its object itself; what is no JSON object must not break the whole answer.
-Json plugin_object(const std::string& text) {
-  Json object = Json::parse(text, nullptr, false);
-  return object.is_object() ? object : Json::object();
+// What the session has counted for its instances stands beside it.
+Json plugin_object(const SessionStatus& s) {
+  Json object = Json::parse(s.plugin_status, nullptr, false);
+  if (!object.is_object()) object = Json::object();
+  for (const SessionStatus::Metric& m : s.plugin_metrics) {
+    if (m.label.empty()) {
+      object[m.name] = m.value;
+    } else if (Json& by_label = object[m.name]; by_label.is_null() || by_label.is_object()) {
+      by_label[m.label] = m.value;
+    }
+  }
+  return object;
 }
 
 Json session(const SessionStatus& s, bool recent) {
@@ -71,7 +80,7 @@ Json session(const SessionStatus& s, bool recent) {
       {"last_error", failure(s.last_error)},
       {"last_down", failure(s.last_down)},
       {"bytes", Json{{"peer_to_app", s.peer_to_app}, {"app_to_peer", s.app_to_peer}}},
-      {"plugin_status", plugin_object(s.plugin_status)},
+      {"plugin_status", plugin_object(s)},
   };
   if (recent) {
     Json list = Json::array();
@@ -103,6 +112,32 @@ std::string status_json(const KeeperStatus& k, int pid, const std::vector<Sessio
                                    {"sessions", k.sessions},
                                    {"established", k.established}}},
                    {"sessions", std::move(list)}});
+}
+
+std::string diagnosis_json(const Diagnosis& d) {
+  Json sessions = Json::array();
+  for (const Diagnosis::OfSession& one : d.sessions) {
+    Json findings = Json::array();
+    for (const Diagnosis::Found& found : one.found)
+      findings.push_back(Json{{"code", found.code}, {"lines", found.lines}});
+    sessions.push_back(
+        Json{{"name", one.name}, {"peer", one.peer}, {"findings", std::move(findings)}});
+  }
+  Json host = nullptr;
+  if (d.host)
+    host = Json{{"kernel", d.host->kernel},
+                {"tcp_md5", d.host->tcp_md5},
+                {"cap_net_raw", d.host->may_capture},
+                {"cap_net_raw_text", d.host->capture_text},
+                {"cap_net_bind_service", d.host->may_bind_low},
+                {"optmem_max", d.host->optmem_max},
+                {"keys_per_listener", d.host->keys_per_listener},
+                {"dropped",
+                 {{"unsigned", d.host->counters.not_found},
+                  {"unexpected", d.host->counters.unexpected},
+                  {"wrong", d.host->counters.failure},
+                  {"ttl", d.host->counters.ttl_dropped}}}};
+  return dump(Json{{"sessions", std::move(sessions)}, {"host", std::move(host)}});
 }
 
 std::string operated_json(std::size_t sessions, const std::string& reply) {

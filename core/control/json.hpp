@@ -24,6 +24,8 @@ std::string plugins_json(const std::vector<const Library*>&);
 // "column", "severity", "text"}]}
 std::string reload_json(const ReloadOutcome&, bool dry_run);
 
+// {"sessions": [{"name", "peer", "findings": [{"code", "lines"}]}], "host"}
+std::string diagnosis_json(const Diagnosis&);
 // {"sessions", "reply"}: how many were operated on, what their plugins say, a line each.
 std::string operated_json(std::size_t sessions, const std::string& reply);
 

@@ -14,12 +14,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<std::pair<Verb, std::string_view>, 13> verbs{{
+constexpr std::array<std::pair<Verb, std::string_view>, 14> verbs{{
     {Verb::status, "status"},
     {Verb::watch, "watch"},
     {Verb::keys, "keys"},
     {Verb::plugins, "plugins"},
     {Verb::has_link, "has_link"},
+    {Verb::doctor, "doctor"},
     {Verb::up, "up"},
     {Verb::down, "down"},
     {Verb::reset, "reset"},
@@ -47,7 +48,7 @@ std::string_view to_string(Verb verb) {
 }
 
 bool only_looks(Verb verb) {
-  return verb <= Verb::has_link;
+  return verb <= Verb::doctor;
 }
 
 std::string_view to_string(Refusal refusal) {

@@ -24,7 +24,8 @@ enum class Verb : std::uint8_t {
   watch,
   keys,
   plugins,
-  has_link,  // look
+  has_link,
+  doctor,  // look
   up,
   down,
   reset,

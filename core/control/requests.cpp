@@ -86,7 +86,10 @@ std::string operate(ControlServer::State& s, const Request& request, const PeerU
     names = keeper.names();
   else
     names.push_back(request.name);
-  const std::string command = std::string(to_string(request.verb)) + (request.soft ? " soft" : "");
+  std::string command(to_string(request.verb));
+  if (request.soft) command += " soft";
+  if (request.verb == Verb::hold)
+    command += " for " + format_duration(Milliseconds(request.for_ms));
   keeper.note_operator(all ? "" : request.name, all ? command + " all" : command, user.uid,
                        user.pid);
   std::string errors, reply;
@@ -158,6 +161,7 @@ std::string carry_out(ControlServer::State& s, const Request& request, const Pee
       return reload(s, request, user);
     case Verb::watch:
     case Verb::attach:
+    case Verb::doctor:
       break;  // Caller's own
   }
   return refusal_line(Refusal::bad_request, "not a request that is answered at once");

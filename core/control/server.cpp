@@ -35,10 +35,9 @@ Result<std::unique_ptr<ControlServer>> ControlServer::open(Loop& loop, Keeper& k
   state->socket = *std::move(socket);
   struct stat st {};
   if (::stat(path.c_str(), &st) == 0) state->inode = st.st_ino;
-  auto poll = Poll::open(loop, state->socket.get(), state.get());
+  auto poll = Poll::open(loop, state->socket.get(), state.get(), Poll::readable);
   if (!poll) return std::move(poll).error();
   state->poll = *std::move(poll);
-  state->poll.want(Poll::readable);
   return std::unique_ptr<ControlServer>(new ControlServer(std::move(state)));
 }
 

@@ -2,6 +2,9 @@
 // what `peerhold run` owns in a process of its own: log, keeper, control socket. Called by other
 // people's programs, so that nothing process-wide happens here.
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -56,10 +59,9 @@ struct Keeper::State final : private Poll::Target {
   // Errors of the whole, in words; empty: all is well.
   std::vector<std::string> open(KeeperSettings settings) {
     if (log_read) {
-      auto poll = Poll::open(loop, log_read.get(), this);
+      auto poll = Poll::open(loop, log_read.get(), this, Poll::readable);
       if (!poll) return {poll.error().text};
       log_poll = *std::move(poll);
-      log_poll.want(Poll::readable);
     } else if (options.log) {
       return {error_from_errno(errno, "cannot make a pipe for the log").text};
     }
@@ -203,6 +205,8 @@ std::string Keeper::attach(const std::string& session, int fd) {
   if (!s_->keeper->has(session)) return no_session(session);
   ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+  const int yes = 1;  // what an accepted app has from its listener; a UNIX socket refuses
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   return text_of(s_->keeper->attach(session, owned, {}));
 }
 

@@ -24,14 +24,19 @@ struct AppListeners::Place {
 class AppListeners::Undecided final : private Poll::Target {
  public:
   Undecided(Loop& loop, Place& place, Fd fd)
-      : loop_(loop), place_(place), fd_(std::move(fd)), timer_(loop, [this] { over(); }) {}
+      : loop_(loop),
+        place_(place),
+        fd_(std::move(fd)),
+        timer_(loop, [this] { undecided(PH_LINK_UNDECIDED); }) {}
 
   bool start() {
-    auto poll = Poll::open(loop_, fd_.get(), this);
+    auto poll = Poll::open(loop_, fd_.get(), this, Poll::readable);
     if (!poll) return false;
     poll_ = *std::move(poll);
-    poll_.want(Poll::readable);
-    timer_.start(place_.sessions.front()->config().retry.connect_timeout);
+    const Session& first = *place_.sessions.front();
+    const auto wait = first.library().pick_wait(candidates());
+    first_takes_ = wait.has_value();
+    timer_.start(wait.value_or(first.config().retry.connect_timeout));
     return true;
   }
 
@@ -41,10 +46,8 @@ class AppListeners::Undecided final : private Poll::Target {
     const ssize_t n = broken ? 0 : recv(fd_.get(), space.data(), space.size(), MSG_PEEK);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (n <= 0) return over();
-    std::vector<const ph_config*> candidates;
-    for (const Session* session : place_.sessions) candidates.push_back(session->plugin_config());
     const Library::Picked picked = place_.sessions.front()->library().pick(
-        candidates, space.first(static_cast<std::size_t>(n)));
+        candidates(), space.first(static_cast<std::size_t>(n)));
     // Woken without a byte more: it has sent its last one, and would wake us for ever.
     const bool more_may_come = std::exchange(seen_, n) != n;
     if (picked.answer == PH_EAGAIN && more_may_come && static_cast<std::size_t>(n) < space.size()) {
@@ -53,18 +56,32 @@ class AppListeners::Undecided final : private Poll::Target {
       setsockopt(fd_.get(), SOL_SOCKET, SO_RCVLOWAT, &more, sizeof more);
       return;
     }
+    if (picked.answer == PH_EAGAIN) return undecided(0);
     if (picked.answer < 0 || static_cast<std::size_t>(picked.answer) >= place_.sessions.size()) {
       if (!picked.reply.empty()) {
         (void)!::send(fd_.get(), picked.reply.data(), picked.reply.size(), MSG_NOSIGNAL);
       }
       return over();
     }
+    give(*place_.sessions[static_cast<std::size_t>(picked.answer)], 0);
+  }
+
+  std::vector<const ph_config*> candidates() const {
+    std::vector<const ph_config*> all;
+    for (const Session* session : place_.sessions) all.push_back(session->plugin_config());
+    return all;
+  }
+
+  void give(Session& chosen, std::uint32_t flags) {
     const int one = 1;
     setsockopt(fd_.get(), SOL_SOCKET, SO_RCVLOWAT, &one, sizeof one);
-    Session* chosen = place_.sessions[static_cast<std::size_t>(picked.answer)];
     Fd fd = std::move(fd_);
     over();  // destroys this: who hears of the app may close this listener
-    chosen->app_accepted(std::move(fd));
+    chosen.app_accepted(std::move(fd), flags);
+  }
+
+  void undecided(std::uint32_t flags) {
+    first_takes_ ? give(*place_.sessions.front(), flags) : over();
   }
 
   void over() {
@@ -75,6 +92,7 @@ class AppListeners::Undecided final : private Poll::Target {
   Loop& loop_;
   Place& place_;
   ssize_t seen_ = 0;
+  bool first_takes_ = false;  // who stays undecided is the first session's
   Fd fd_;
   Poll poll_;
   Timer timer_;

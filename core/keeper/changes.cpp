@@ -128,7 +128,6 @@ void Keeper::State::apply(const std::vector<ReloadAction>& actions, Everything n
           break;
         }
         SessionConfig now = config_of(action.session);
-        now.printed = {};
         const KeyChain* chain = chain_of(now);
         if (slot->session->reload(std::move(now), chain)) {
           reload_children(slot->session->config());

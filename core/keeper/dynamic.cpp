@@ -13,10 +13,10 @@ SessionConfig child_config(const SessionConfig& parent, const Address& peer) {
   child.peer = Endpoint{peer, 0, {}};
   child.peer_prefix.reset();
   child.enabled = true;  // it has come: the parent was up
-  child.printed = {};
   if (child.app && child.app->is_unix()) {
     child.app->path = expand_app_path(child.app->path, parent.name, peer.to_string());
   }
+  child.app_shared = child.app && child.app == parent.app;
   return child;
 }
 

@@ -31,12 +31,17 @@ Keeper::State::State(Loop& l, KeeperSettings s, Log& log_to)
       app_listeners(l),
       random(std::random_device()()),
       drain_timer(l, [this] { look_whether_drained(); }),
-      key_watch(l, log, listeners, chains,
-                [this] {
-                  std::vector<Session*> out;
-                  for (Slot& slot : slots) out.push_back(slot.session.get());
-                  return out;
-                }),
+      key_watch(l, log, listeners, chains, [this] { return sessions(); }),
+      doctor({l, [this] { return sessions(); },
+              [this](const std::string& name) {
+                Slot* slot = find(name);
+                return slot == nullptr ? nullptr : slot->session.get();
+              },
+              [this](const std::string& name) {
+                const auto found = chains.find(name);
+                return found == chains.end() ? nullptr : &found->second;
+              },
+              support}),
       movers(l),
       around{loop, log, movers, closing, later, random, {}, {}, {}, {}, {}, {}} {
   // A child's links come by its parent's claim.
@@ -51,6 +56,7 @@ Keeper::State::State(Loop& l, KeeperSettings s, Log& log_to)
   around.emit = [this](const Event& event) { tell(event); };
   around.gone = [this](Session&) { look_later(); };
   around.child = [this](Session& parent, const Address& peer) { return child(parent, peer); };
+  around.explain = [this](const Session& session) { return doctor.explain(session); };
   around.forget = [this](Session& session) { forget(session); };
   if (settings.forget_children_after.count() > 0) {
     around.forget_after = settings.forget_children_after;
@@ -74,6 +80,13 @@ void Keeper::State::note(Level level, EventKind kind, std::string_view id,
                          std::initializer_list<Log::Field> fields) {
   if (log.enabled(level, log.level())) log.line(level, id, fields, text);
   tell({std::chrono::system_clock::now(), session, kind, {}, std::move(to), {}, std::move(text)});
+}
+
+std::vector<Session*> Keeper::State::sessions() {
+  std::vector<Session*> out;
+  for (Slot& slot : slots)
+    if (!slot.removed) out.push_back(slot.session.get());
+  return out;
 }
 
 Keeper::State::Slot* Keeper::State::find(const std::string& name) {
@@ -101,7 +114,6 @@ std::unique_ptr<Session> Keeper::State::make(SessionConfig of, bool child) {
   const Result<const Library*> library = plugins.find(of.plugin, config.keeper.plugin_dirs);
   PH_REQUIRE(library);
   const KeyChain* chain = chain_of(of);
-  of.printed = {};
   return std::make_unique<Session>(around, **library, std::move(of), chain, child);
 }
 
@@ -188,6 +200,7 @@ void Keeper::start() {
   for (State::Slot& slot : s.slots) slot.session->start();
   s.release();
   s.key_watch.look();
+  s.doctor.start();
 }
 
 void Keeper::drain(std::function<void()> done) {
@@ -273,6 +286,11 @@ std::vector<KeyStatus> Keeper::keys(const std::string& only_chain) const {
     out.push_back(std::move(status));
   }
   return out;
+}
+
+std::unique_ptr<Examination> Keeper::examine(const std::string& only,
+                                             std::function<void(Diagnosis)> done) {
+  return s_->doctor.examine(only, std::move(done));
 }
 
 std::uint64_t Keeper::subscribe(std::function<void(const Event&)> subscriber) {

@@ -13,11 +13,13 @@
 #include "base/log.hpp"
 #include "config/config.hpp"
 #include "loop/loop.hpp"
+#include "net/counters.hpp"
 #include "session/event.hpp"
 #include "session/status.hpp"
 
 namespace peerhold {
 
+class Examination;
 class Plugins;
 
 struct KeeperSettings {
@@ -62,6 +64,27 @@ struct KeyStatus {
   };
   std::string name, rollover;
   std::vector<OneKey> keys;
+};
+
+// What `peerhold doctor` says.
+struct Diagnosis {
+  struct Found {
+    std::string code;                // "not-signing" … (auth/diagnosis.hpp)
+    std::vector<std::string> lines;  // what is so, why, what to do
+  };
+  struct OfSession {
+    std::string name, peer;
+    std::vector<Found> found;  // the worst first; empty: all is well
+  };
+  struct Host {
+    std::string kernel;
+    bool tcp_md5 = false, may_capture = false, may_bind_low = false;
+    std::string capture_text;  // why it may not look at the wire
+    std::size_t optmem_max = 0, keys_per_listener = 0;
+    AuthCounters counters;
+  };
+  std::vector<OfSession> sessions;
+  std::optional<Host> host;  // when it was asked about all sessions
 };
 
 // What is handed to a session's plugin; refresh is `reset --soft`.
@@ -110,6 +133,12 @@ class Keeper {
                       std::string_view greeting);  // Session::attach
   // Is there a link (up or opening) between this peer address and source? For `probe`.
   bool has_link_with(const Address& peer, const std::optional<Address>& source) const;
+
+  // Why is that session (empty: any) not well? Takes some seconds when one is not; never dials
+  // while its link is up or opening. `done` runs once, on a later turn, unless what is returned has
+  // been destroyed; it may destroy it.
+  std::unique_ptr<Examination> examine(const std::string& only,
+                                       std::function<void(Diagnosis)> done);
 
   // Every event, in order, until unsubscribed. May be called inside a callback.
   std::uint64_t subscribe(std::function<void(const Event&)>);

@@ -61,13 +61,13 @@ void compare_retry(const RetryConfig& a, const RetryConfig& b, Comparison& out) 
 
 void compare_options(const std::string& prefix, const Schema& schema, const Checked& a,
                      const Checked& b, Comparison& out) {
-  for (std::size_t i = 0; i < schema.size() && i < a.slots.size() && i < b.slots.size(); ++i) {
+  for (std::size_t i = 0; i < schema.size() && i < a.size() && i < b.size(); ++i) {
     const Option& option = schema[i];
-    if (a.slots[i] == b.slots[i]) continue;
-    if (option.type == OptionType::table && a.slots[i].tables.size() == 1 &&
-        b.slots[i].tables.size() == 1 && !option.live) {
-      compare_options(prefix + option.name + ".", option.fields, a.slots[i].tables[0],
-                      b.slots[i].tables[0], out);
+    if (a.slot(i) == b.slot(i)) continue;
+    if (option.type == OptionType::table && a.slot(i).tables.size() == 1 &&
+        b.slot(i).tables.size() == 1 && !option.live) {
+      compare_options(prefix + option.name + ".", option.fields, a.slot(i).tables[0],
+                      b.slot(i).tables[0], out);
     } else {
       out.changed(prefix + option.name, option.live);
     }

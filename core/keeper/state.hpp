@@ -9,6 +9,7 @@
 #include <random>
 
 #include "keeper/app_listeners.hpp"
+#include "keeper/doctor.hpp"
 #include "keeper/established.hpp"
 #include "keeper/keeper.hpp"
 #include "keeper/key_watch.hpp"
@@ -49,6 +50,7 @@ struct Keeper::State final : private Later::Item {
   // ---- sessions
   // --------------------------------------------------------------------------------------
   Slot* find(const std::string& name);
+  std::vector<Session*> sessions();  // with those of dynamic peers, without the removed
   const KeyChain* chain_of(const SessionConfig&) const;
   Config present() const;
   std::unique_ptr<Session> make(SessionConfig, bool child = false);
@@ -96,6 +98,7 @@ struct Keeper::State final : private Later::Item {
   tcp_auth::Support support;
   bool started = false, draining = false;
   KeyWatch key_watch;
+  Doctor doctor;
   Movers movers;  // goes first: nothing is lent any more when sessions go
   Surroundings around;
 

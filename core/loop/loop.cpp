@@ -2,7 +2,6 @@
 // by all that waits: net, session, keeper, control, cli.
 #include "loop/loop.hpp"
 
-#include <poll.h>
 #include <uv.h>
 
 #include <algorithm>
@@ -18,12 +17,6 @@ struct TimerBlock {
   uv_loop_t* loop;
   std::function<void()> call;
   std::unique_ptr<uv_timer_t> handle;  // most timers of a thousand sessions never start
-};
-struct PollBlock {
-  uv_poll_t handle{};
-  Poll::Target* target = nullptr;
-  unsigned mask = 0;
-  int fd = -1;
 };
 struct SignalBlock {
   uv_signal_t handle{};
@@ -51,27 +44,6 @@ void close_block(Block* block) {
            [](uv_handle_t* handle) { delete static_cast<Block*>(handle->data); });
 }
 
-void on_poll(uv_poll_t* handle, int status, int events) {
-  auto* block = static_cast<detail::PollBlock*>(handle->data);
-  bool broken = status != 0;
-  if (!broken && (events & UV_PRIORITIZED) != 0) {
-    // Who waits for errors only: libuv tells an error that comes alone, a hang-up and urgent data
-    // all as "prioritized", and again on each turn.
-    pollfd now{block->fd, 0, 0};
-    broken = ::poll(&now, 1, 0) == 1 && (now.revents & POLLERR) != 0;
-    if (!broken && block->mask == Poll::prioritized) {
-      block->mask = 0;
-      uv_poll_stop(handle);
-      return;  // no error: it waits until the owner wants to read or write
-    }
-  }
-  if (broken) {
-    block->mask = 0;
-    uv_poll_stop(handle);
-  }
-  if (block->target != nullptr) block->target->ready(static_cast<unsigned>(events), broken);
-}
-
 }  // namespace
 
 namespace detail {
@@ -83,9 +55,6 @@ void CloseTimer::operator()(TimerBlock* block) const {
   }
   uv_close(base_of(*block->handle),
            [](uv_handle_t* handle) { delete static_cast<TimerBlock*>(handle->data); });
-}
-void ClosePoll::operator()(PollBlock* block) const {
-  close_block(block);
 }
 void CloseSignal::operator()(SignalBlock* block) const {
   close_block(block);
@@ -103,6 +72,7 @@ Loop::Loop() : own_(std::make_unique<uv_loop_s>()), loop_(own_.get()) {
 Loop::Loop(uv_loop_s* given) : loop_(given) {}
 
 Loop::~Loop() {
+  poll_set_.reset();
   if (own_ == nullptr) return;
   while (uv_loop_close(loop_) == UV_EBUSY) {
     // A handle that nobody has closed would keep us here for ever.
@@ -153,35 +123,6 @@ void Timer::stop() {
 
 bool Timer::running() const {
   return block_->handle != nullptr && uv_is_active(base_of(*block_->handle)) != 0;
-}
-
-static_assert(int{Poll::readable} == UV_READABLE && int{Poll::writable} == UV_WRITABLE &&
-              int{Poll::prioritized} == UV_PRIORITIZED);
-
-Result<Poll> Poll::open(Loop& loop, int fd, Target* target) {
-  auto block = std::make_unique<detail::PollBlock>();
-  if (const int r = uv_poll_init(loop.raw(), &block->handle, fd); r != 0)
-    return error_from_errno(-r, "cannot wait for descriptor " + std::to_string(fd),
-                            Cause::resource);
-  block->handle.data = block.get();
-  block->target = target;
-  block->fd = fd;
-  Poll poll;
-  poll.block_.reset(block.release());
-  return poll;
-}
-
-void Poll::want(unsigned events) {
-  if (block_->mask == events) return;
-  block_->mask = events;
-  if (events == 0)
-    uv_poll_stop(&block_->handle);
-  else
-    PH_REQUIRE(uv_poll_start(&block_->handle, static_cast<int>(events), on_poll) == 0);
-}
-
-unsigned Poll::wanted() const {
-  return block_->mask;
 }
 
 Signal::Signal(Loop& loop, int signum, std::function<void()> call) {

@@ -18,6 +18,13 @@ struct uv_loop_s;
 
 namespace peerhold {
 
+namespace detail {
+struct PollSet;
+struct ClosePollSet {
+  void operator()(PollSet*) const;
+};
+}  // namespace detail
+
 class Loop {
  public:
   Loop();                           // owns a loop
@@ -35,9 +42,13 @@ class Loop {
   std::span<std::uint8_t> scratch();
 
  private:
+  friend class Poll;
+  Result<detail::PollSet*> poll_set();
+
   std::unique_ptr<uv_loop_s> own_;
   uv_loop_s* loop_;
   std::unique_ptr<std::uint8_t[]> scratch_;
+  std::unique_ptr<detail::PollSet, detail::ClosePollSet> poll_set_;
 };
 
 namespace detail {
@@ -75,7 +86,7 @@ class Timer {
 // One poller per fd.
 class Poll {
  public:
-  enum Events : unsigned { readable = 1, writable = 2, prioritized = 8 };
+  enum Events : unsigned { readable = 1, writable = 2, errors = 8 };
   class Target {  // what hears of readiness; smaller than a std::function in each of 10,000 links
    public:
     // `broken`: the poller has stopped itself (an error on the socket): read what is readable, then
@@ -86,9 +97,8 @@ class Poll {
     ~Target() = default;
   };
   Poll() = default;
-  static Result<Poll> open(Loop&, int fd, Target*);
-  // Cached: setting the present mask costs nothing. 0 stops. Use `prioritized` to wait for errors
-  // only.
+  static Result<Poll> open(Loop&, int fd, Target*, unsigned events);
+  // Setting the present mask costs nothing. 0 stops. `errors` alone waits for nothing else.
   void want(unsigned events);
   unsigned wanted() const;
   explicit operator bool() const { return block_ != nullptr; }

@@ -22,10 +22,9 @@ class Watch final : public AddressWatch, private Poll::Target {
       : fd_(std::move(fd)), timer_(loop, std::move(changed)) {}
 
   Result<void> start(Loop& loop) {
-    auto poll = Poll::open(loop, fd_.get(), this);
+    auto poll = Poll::open(loop, fd_.get(), this, Poll::readable);
     if (!poll) return std::move(poll).error();
     poll_ = std::move(*poll);
-    poll_.want(Poll::readable);
     return {};
   }
 

@@ -48,13 +48,16 @@ class Pairs {
     std::sort(sorted_.begin(), sorted_.end(), by_peer);
   }
 
-  const Capture::Pair* find(const Endpoint& local, const Endpoint& peer) const {
+  const Capture::Pair* find(const Endpoint& local, const Endpoint& peer, bool opening) const {
+    const auto is = [&](const Capture::Pair& pair) {
+      return (opening || !pair.opening) && fits(pair.local, local) && fits(pair.peer, peer);
+    };
     const auto same =
-        std::equal_range(sorted_.begin(), sorted_.end(), Capture::Pair{{}, peer}, by_peer);
+        std::equal_range(sorted_.begin(), sorted_.end(), Capture::Pair{{}, peer, false}, by_peer);
     for (auto pair = same.first; pair != same.second; ++pair)
-      if (fits(pair->local, local) && fits(pair->peer, peer)) return &*pair;
+      if (is(*pair)) return &*pair;
     for (const Capture::Pair& pair : of_anybody_)
-      if (fits(pair.local, local) && fits(pair.peer, peer)) return &pair;
+      if (is(pair)) return &pair;
     return nullptr;
   }
 
@@ -74,17 +77,16 @@ class Tap final : public Capture, private Poll::Target {
   }
 
   Result<void> start(Loop& loop) {
-    auto poll = Poll::open(loop, fd_.get(), this);
+    auto poll = Poll::open(loop, fd_.get(), this, Poll::readable);
     if (!poll) return std::move(poll).error();
     poll_ = std::move(*poll);
-    poll_.want(Poll::readable);
     return {};
   }
 
  private:
   void rest(int room) override {
     resting_ = true;
-    poll_.want(Poll::prioritized);
+    poll_.want(Poll::errors);
     setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
   }
 
@@ -114,17 +116,19 @@ class Tap final : public Capture, private Poll::Target {
     gone_ = nullptr;
     seen_ = std::move(seen);
     buffer_ = std::move(buffer);
-    poll_.want(resting_ ? Poll::prioritized : Poll::readable);
+    poll_.want(resting_ ? Poll::errors : Poll::readable);
   }
 
   // Which way it goes, and whether it is one of ours at all (the filter may let more through).
   bool wanted(Segment& s, const sockaddr_ll& device) const {
     const bool loopback = device.sll_hatype == ARPHRD_LOOPBACK;  // it leaves and arrives at once
+    const bool opening = (s.flags & Segment::syn) != 0;
     const Pair* pair = nullptr;
-    if (loopback || device.sll_pkttype != PACKET_OUTGOING) pair = pairs_.find(s.to, s.from);
+    if (loopback || device.sll_pkttype != PACKET_OUTGOING)
+      pair = pairs_.find(s.to, s.from, opening);
     s.outgoing = pair == nullptr;
     if (pair == nullptr && (loopback || device.sll_pkttype == PACKET_OUTGOING))
-      pair = pairs_.find(s.from, s.to);
+      pair = pairs_.find(s.from, s.to, opening);
     if (pair == nullptr) return false;
     (s.outgoing ? s.from : s.to).address.scope = pair->local.address.scope;
     (s.outgoing ? s.to : s.from).address.scope = pair->peer.address.scope;
@@ -147,6 +151,7 @@ Error refused(int err) {
         "; that needs CAP_NET_RAW: AmbientCapabilities=CAP_NET_RAW in the unit file "
         "(peerhold.service "
         "has it), or `setcap cap_net_raw+ep` on the program";
+  if (err == ENOMEM) error.text += "; is there room in net.core.optmem_max?";
   return error;
 }
 
@@ -158,13 +163,16 @@ Result<std::unique_ptr<Capture>> Capture::open(Loop& loop, const std::vector<Pai
   // since only that shows what leaves.
   Fd fd(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return refused(errno);
-  std::vector<sock_filter> code = capture_filter(only);
-  const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
+  const auto attach = [&](bool wide) {
+    std::vector<sock_filter> code = capture_filter(only, wide);
+    const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
+    return setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
+  };
   sockaddr_ll every{};
   every.sll_family = AF_PACKET;
   every.sll_protocol = htons(ETH_P_ALL);
   setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &queue, sizeof queue);
-  if (setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0 ||
+  if (!(attach(false) || (errno == ENOMEM && attach(true))) ||
       bind(fd.get(), reinterpret_cast<sockaddr*>(&every), sizeof every) < 0)
     return refused(errno);
   auto tap = std::make_unique<Tap>(std::move(fd), only, std::move(seen));

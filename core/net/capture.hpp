@@ -16,9 +16,10 @@ namespace peerhold {
 class Capture {
  public:
   // Port 0 is any port on that side; an address that is not set or is 0.0.0.0 or :: is any address
-  // (the latter of their family).
+  // (the latter of their family). `opening`: only what bears SYN.
   struct Pair {
     Endpoint local, peer;
+    bool opening = false;
   };
   // Both directions, each segment once where it leaves or arrives; loopback too. Devices stacked on
   // each other (a bridge and its port) may show one twice. `seen` may destroy the Capture; the

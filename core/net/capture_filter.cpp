@@ -11,8 +11,9 @@
 namespace peerhold {
 namespace {
 
-// Beyond this a list of pairs costs more than it saves, and an IPv6 pair is some 50 instructions.
-constexpr std::size_t most_pairs = 32;
+// Some 20 a pair of IPv4, 45 of IPv6. The kernel makes up to ten of each and charges them, 8 bytes
+// apiece, to the socket's optmem: 128 KiB, on older ones 20.
+constexpr std::size_t most_instructions = 1600;
 constexpr std::uint32_t whole = 0xffffffff, nothing = 0;
 constexpr std::uint32_t loopback_device = 1;  // in every network namespace
 
@@ -40,9 +41,9 @@ class Program {
     answer(nothing);
   }
   // To the next after end_block(): what does not fit this pair may fit another.
-  void demand_in_block(std::uint32_t k) {
+  void demand_in_block(std::uint32_t k, unsigned test = BPF_JEQ) {
     open_.push_back(code_.size());
-    add(BPF_JMP | BPF_JEQ | BPF_K, k);
+    add(BPF_JMP | test | BPF_K, k);
   }
   void end_block() {
     for (const std::size_t at : open_)
@@ -81,8 +82,12 @@ void demand_port(Program& p, std::uint16_t port, std::uint32_t at) {
   p.demand_in_block(port);
 }
 
-void one_way(Program& p, const Endpoint& from, const Endpoint& to, int family) {
+void one_way(Program& p, const Endpoint& from, const Endpoint& to, bool opening, int family) {
   const bool v4 = family == 4;
+  if (opening) {
+    p.add(BPF_LD | BPF_B | BPF_IND, 13);
+    p.demand_in_block(Segment::syn, BPF_JSET);
+  }
   demand_port(p, from.port, 0);
   demand_port(p, to.port, 2);
   demand_address(p, from.address, v4 ? 12 : 8);
@@ -92,8 +97,8 @@ void one_way(Program& p, const Endpoint& from, const Endpoint& to, int family) {
 }
 
 // X is where TCP begins.
-void pairs_of(Program& p, const std::vector<Capture::Pair>& only, int family) {
-  if (only.size() > most_pairs) {
+void pairs_of(Program& p, const std::vector<Capture::Pair>& only, bool wide, int family) {
+  if (wide) {
     // A header of 40 bytes: the MD5 option is 18 of them. Or SYN, or RST.
     p.add(BPF_LD | BPF_B | BPF_IND, 12);
     p.add(BPF_JMP | BPF_JGE | BPF_K, 10 << 4, 0, 1);
@@ -103,8 +108,8 @@ void pairs_of(Program& p, const std::vector<Capture::Pair>& only, int family) {
   } else {
     for (const Capture::Pair& pair : only) {
       if (!of_family(pair.local.address, family) || !of_family(pair.peer.address, family)) continue;
-      one_way(p, pair.local, pair.peer, family);
-      one_way(p, pair.peer, pair.local, family);
+      one_way(p, pair.local, pair.peer, pair.opening, family);
+      one_way(p, pair.peer, pair.local, pair.opening, family);
     }
   }
   p.answer(nothing);
@@ -112,7 +117,7 @@ void pairs_of(Program& p, const std::vector<Capture::Pair>& only, int family) {
 
 }  // namespace
 
-std::vector<sock_filter> capture_filter(const std::vector<Capture::Pair>& only) {
+std::vector<sock_filter> capture_filter(const std::vector<Capture::Pair>& only, bool wide) {
   Program p;
   // Loopback shows each segment twice, and a VLAN's device shows again what its lower device shows
   // with a tag.
@@ -134,7 +139,7 @@ std::vector<sock_filter> capture_filter(const std::vector<Capture::Pair>& only) 
   for (const std::uint32_t extension : {0u, 43u, 60u}) p.answer_if(extension, whole);  // rare
   p.demand(IPPROTO_TCP);
   p.add(BPF_LDX | BPF_W | BPF_IMM, 40);
-  pairs_of(p, only, 6);
+  pairs_of(p, only, wide, 6);
 
   p.at(to_v4).k = static_cast<std::uint32_t>(p.size() - to_v4 - 1);
   p.add(BPF_LD | BPF_B | BPF_ABS, 9);  // the protocol
@@ -142,8 +147,8 @@ std::vector<sock_filter> capture_filter(const std::vector<Capture::Pair>& only) 
   p.add(BPF_LD | BPF_H | BPF_ABS, 6);
   p.answer_if_any_bit(0x3fff, nothing);  // a fragment
   p.add(BPF_LDX | BPF_B | BPF_MSH, 0);   // the header's length
-  pairs_of(p, only, 4);
-  return p.take();
+  pairs_of(p, only, wide, 4);
+  return p.size() > most_instructions ? capture_filter(only, true) : p.take();
 }
 
 }  // namespace peerhold

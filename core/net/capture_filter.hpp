@@ -11,6 +11,7 @@ namespace peerhold {
 
 // Lets through TCP between the pairs; with many pairs all TCP that bears what a signed or opening
 // segment bears, and who asks must look again. Never longer than the kernel takes.
-std::vector<sock_filter> capture_filter(const std::vector<Capture::Pair>&);
+// `wide`: so in any case.
+std::vector<sock_filter> capture_filter(const std::vector<Capture::Pair>&, bool wide = false);
 
 }  // namespace peerhold

@@ -32,19 +32,14 @@ bool fin_acknowledged(int fd) {
 
 class Closing::Entry final : private Poll::Target {
  public:
-  Entry(Closing& owner, Fd fd, Block queued, bool fin_sent, const void* whose)
-      : owner_(owner),
-        whose_(whose),
-        fd_(std::move(fd)),
-        queued_(std::move(queued)),
-        fin_sent_(fin_sent) {
+  Entry(Closing& owner, Fd fd, Block queued, Fins fins, const void* whose)
+      : owner_(owner), whose_(whose), fd_(std::move(fd)), queued_(std::move(queued)), fins_(fins) {
     deadline_ = owner_.loop_.now() + patience();
     flush();
     if (queued_.empty() || done_) return;
-    auto poll = Poll::open(owner_.loop_, fd_.get(), this);
+    auto poll = Poll::open(owner_.loop_, fd_.get(), this, Poll::writable);
     if (poll) {
       poll_ = std::move(*poll);
-      poll_.want(Poll::writable);
     } else {
       give_up();
     }
@@ -98,13 +93,16 @@ class Closing::Entry final : private Poll::Target {
       deadline_ = now + patience();
     }
     deadline_ = now + fin_patience;
-    if (!fin_sent_) shutdown(fd_.get(), SHUT_WR);
+    if (!fins_.sent) shutdown(fd_.get(), SHUT_WR);
     drain();
-    done_ = fin_acknowledged(fd_.get());
+    // Without a key the kernel sees to the rest by itself.
+    done_ = (whose_ == nullptr && fins_.received) || fin_acknowledged(fd_.get());
     look_ = now + wait_;
   }
 
+  // Else what is unread would make a reset of the close.
   void drain() {
+    if (fins_.received) return;
     std::span<std::uint8_t> scratch = owner_.loop_.scratch();
     for (int turns = 0; turns < 16; ++turns)
       if (recv(fd_.get(), scratch.data(), scratch.size(), MSG_DONTWAIT) <= 0) return;
@@ -121,7 +119,7 @@ class Closing::Entry final : private Poll::Target {
   Fd fd_;
   Poll poll_;
   Block queued_;
-  const bool fin_sent_;
+  const Fins fins_;
   bool done_ = false;
   Milliseconds wait_ = first_look;
   SteadyTime look_{}, deadline_{};
@@ -131,8 +129,8 @@ Closing::Closing(Loop& loop) : loop_(loop), timer_(loop, [this] { check(); }) {}
 
 Closing::~Closing() = default;
 
-void Closing::add(Fd fd, Block queued, bool fin_sent, const void* owner) {
-  Entry& entry = entries_.emplace_back(*this, std::move(fd), std::move(queued), fin_sent, owner);
+void Closing::add(Fd fd, Block queued, Fins fins, const void* owner) {
+  Entry& entry = entries_.emplace_back(*this, std::move(fd), std::move(queued), fins, owner);
   if (entry.done())
     entries_.pop_back();
   else

@@ -26,9 +26,12 @@ class Closing {
   Closing(const Closing&) = delete;
   Closing& operator=(const Closing&) = delete;
 
+  struct Fins {
+    bool received = false, sent = false;
+  };
   // `fd` is in no epoll any more; FIN follows the queued bytes, unless it was sent before. `owner`
-  // is only compared, by each().
-  void add(Fd fd, Block queued, bool fin_sent, const void* owner = nullptr);
+  // is only compared, by each(); without one the socket bears no key.
+  void add(Fd fd, Block queued, Fins, const void* owner = nullptr);
   // Calls f for the sockets of that owner, to set options or keys: what is not acknowledged yet is
   // sent again, and signed anew.
   void each(const void* owner, const std::function<void(int fd)>& f) const;

@@ -31,6 +31,11 @@ AuthCounters read_auth_counters() {
   return found;
 }
 
+AuthCounters drops_between(const AuthCounters& before, const AuthCounters& now) {
+  return {now.not_found - before.not_found, now.unexpected - before.unexpected,
+          now.failure - before.failure, now.ttl_dropped - before.ttl_dropped};
+}
+
 std::uint64_t dropped_since(const AuthCounters& before, const AuthCounters& now) {
   return (now.not_found - before.not_found) + (now.unexpected - before.unexpected) +
          (now.failure - before.failure);

@@ -12,6 +12,8 @@ struct AuthCounters {
   std::uint64_t ttl_dropped = 0;  // TCPMinTTLDrop: GTSM
 };
 AuthCounters read_auth_counters();
+// What each has grown by.
+AuthCounters drops_between(const AuthCounters& before, const AuthCounters& now);
 std::uint64_t dropped_since(const AuthCounters& before, const AuthCounters& now);
 
 }  // namespace peerhold

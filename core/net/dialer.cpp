@@ -121,6 +121,7 @@ class Dial final : public Dialer, private Poll::Target {
       if (!set) return set;
     }
     if (!request.from) return {};
+    if (auto reuse = reuse_address(fd_.get()); !reuse) return reuse;
     sockaddr_storage address{};
     auto length = request.from->to_sockaddr(address);
     if (!length) return resource(std::move(length).error());
@@ -158,10 +159,9 @@ class Dial final : public Dialer, private Poll::Target {
       }
       if (err != EINPROGRESS) return connect_failed(err);
     }
-    auto poll = Poll::open(loop_, fd_.get(), this);
+    auto poll = Poll::open(loop_, fd_.get(), this, Poll::writable);
     if (!poll) return std::move(poll).error();
     poll_ = std::move(*poll);
-    poll_.want(Poll::writable);
     return {};
   }
 
@@ -170,8 +170,7 @@ class Dial final : public Dialer, private Poll::Target {
     socklen_t size = sizeof err;
     if (getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &err, &size) < 0) err = errno;
     // On loopback a dial to a port of the ephemeral range where nobody listens can meet itself.
-    if (err == 0 && !to_.is_unix() && local_endpoint(fd_.get()) == remote_endpoint(fd_.get()))
-      err = ECONNREFUSED;
+    if (err == 0 && !to_.is_unix() && local_endpoint(fd_.get()) == to_) err = ECONNREFUSED;
     if (err != 0) return finish(connect_failed(err));
     poll_.close();  // the next owner polls it: one poller per fd
     finish(std::move(fd_));

@@ -136,7 +136,7 @@ struct Link::State {
     unsigned mask = 0;
     if (!paused && !eof_in && held.size() < buffer) mask |= Poll::readable;
     if (!queue.empty() || fell_short) mask |= Poll::writable;
-    poll.want(mask != 0 ? mask : unsigned{Poll::prioritized});
+    poll.want(mask != 0 ? mask : unsigned{Poll::errors});
   }
 
   void end() {
@@ -300,11 +300,10 @@ Result<std::unique_ptr<Link>> Link::open(Loop& loop, Closing& closing, Fd fd, st
   std::unique_ptr<Link> link(new Link);
   link->s_ = std::make_unique<State>(loop, closing, events, std::move(fd), buffer);
   State& s = *link->s_;
-  auto poll = Poll::open(loop, s.fd.get(), link.get());
+  auto poll = Poll::open(loop, s.fd.get(), link.get(), Poll::readable);
   if (!poll) return std::move(poll).error();
   s.poll = std::move(*poll);
   s.note_name();
-  s.update();
   return link;
 }
 
@@ -395,7 +394,8 @@ void Link::close() {
     return;
   }
   s.end();
-  s.closing.add(std::move(s.fd), std::move(s.queue), s.eof_out, s.owner);
+  s.closing.add(std::move(s.fd), std::move(s.queue), {.received = s.eof_in, .sent = s.eof_out},
+                s.owner);
 }
 
 void Link::belongs_to(const void* owner) {
@@ -462,7 +462,7 @@ void Link::take_back(bool eof_received, bool eof_sent, int error) {
   s.eof_wanted = s.eof_out = s.eof_out || eof_sent;
   if (s.ended) {
     s.end();
-    if (s.close_later) s.closing.add(std::move(s.fd), Block{}, false, s.owner);
+    if (s.close_later) s.closing.add(std::move(s.fd), Block{}, {}, s.owner);
     s.fd.reset();
     return;
   }

@@ -72,6 +72,7 @@ class Socket final : public Listener, private Poll::Target {
       if (auto bound = bind_unix(); !bound) return bound;
       return listen_now();
     }
+    if (auto ready = reuse_address(fd_.get()); !ready) return on(at_, std::move(ready).error());
     if (auto ready = prepare_socket(fd_.get(), family, transport); !ready)
       return on(at_, std::move(ready).error());
     if (auto ready = apply_live(fd_.get(), family, transport, keyed_); !ready)
@@ -163,7 +164,7 @@ class Socket final : public Listener, private Poll::Target {
       error.text += bind_remedy(err);
       return on(at_, std::move(error));
     }
-    auto poll = Poll::open(loop_, fd_.get(), this);
+    auto poll = Poll::open(loop_, fd_.get(), this, Poll::readable);
     if (!poll) return std::move(poll).error();
     poll_ = std::move(*poll);
     listening_ = true;
@@ -174,7 +175,7 @@ class Socket final : public Listener, private Poll::Target {
   void update() {
     if (!poll_) return;
     const bool resting = paused_ || timer_.running();
-    poll_.want(resting ? Poll::prioritized : Poll::readable);
+    poll_.want(resting ? Poll::errors : Poll::readable);
   }
 
   // ---- keys
@@ -304,7 +305,7 @@ class Socket final : public Listener, private Poll::Target {
       return true;
     }
     ++counters_.accepted;
-    Endpoint local = local_endpoint(fd.get());
+    Endpoint local = at_.address.is_any() ? local_endpoint(fd.get()) : at_;
     on_accept_({std::move(fd), std::move(remote), std::move(local), claim->owner, key_id});
     return true;
   }

@@ -29,12 +29,6 @@ struct Wiped : tcp_md5sig {
   ~Wiped() { wipe(static_cast<tcp_md5sig*>(this), sizeof(tcp_md5sig)); }
 };
 
-std::size_t optmem_max() {
-  std::size_t value = 0;
-  std::ifstream file("/proc/sys/net/core/optmem_max");
-  return file >> value ? value : default_optmem;
-}
-
 // The address as the socket's own family wants it. The kernel takes only ::ffff:a.b.c.d for an IPv4
 // peer of an IPv6 socket, and then counts the prefix in bits of the IPv4 part.
 Result<void> fill_address(int fd, const Prefix& who, tcp_md5sig& sig) {
@@ -162,6 +156,12 @@ Support probe() {
   found.tcp_ao = setsockopt(fd.get(), IPPROTO_TCP, add_tcp_ao_key, nothing, sizeof nothing) == 0 ||
                  errno != ENOPROTOOPT;
   return found;
+}
+
+std::size_t optmem_max() {
+  std::size_t value = 0;
+  std::ifstream file("/proc/sys/net/core/optmem_max");
+  return file >> value ? value : default_optmem;
 }
 
 std::size_t keys_per_socket() {

@@ -28,6 +28,7 @@ struct Support {
   std::string text;     // why not, in words, when tcp_md5 is false
 };
 Support probe();
+std::size_t optmem_max();  // net.core.optmem_max, the room for one socket's keys
 // How many keys one socket takes at the present net.core.optmem_max, and the value `keys` would
 // need.
 std::size_t keys_per_socket();

@@ -106,8 +106,7 @@ Result<void> apply(int fd, int family, const Transport& t, bool is_signed, bool 
     if (fresh && unset) return {};
     return setter();
   };
-  return all([&] { return set(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY"); },
-             [&] { return unless(!t.ttl_security_hops, [&] { return set_hops(fd, six, t); }); },
+  return all([&] { return unless(!t.ttl_security_hops, [&] { return set_hops(fd, six, t); }); },
              [&] {
                return unless(timeout == 0, [&] {
                  return set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, timeout, "user_timeout");
@@ -124,8 +123,6 @@ Result<void> apply(int fd, int family, const Transport& t, bool is_signed, bool 
 }  // namespace
 
 Result<void> prepare_socket(int fd, int family, const Transport& t) {
-  // The address may still be in TIME_WAIT from the link or listener before this one.
-  if (auto reuse = set(fd, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR"); !reuse) return reuse;
   if (family == 6)
     if (auto only = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, t.v6only ? 1 : 0, "v6only"); !only)
       return only;
@@ -138,10 +135,15 @@ Result<void> prepare_socket(int fd, int family, const Transport& t) {
     if (!free) return free;
   }
   // An urgent byte is one of the stream (RFC 6093); else recv(2) would leave it out. Accepted
-  // sockets inherit this.
+  // sockets inherit both.
   if (auto in_line = set(fd, SOL_SOCKET, SO_OOBINLINE, 1, "SO_OOBINLINE"); !in_line) return in_line;
+  if (auto at_once = set(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY"); !at_once) return at_once;
   if (t.mss) return set(fd, IPPROTO_TCP, TCP_MAXSEG, static_cast<int>(*t.mss), "mss");
   return {};
+}
+
+Result<void> reuse_address(int fd) {
+  return set(fd, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
 }
 
 Result<void> apply_live(int fd, int family, const Transport& t, bool is_signed) {

@@ -25,10 +25,12 @@ struct Transport {
   bool operator==(const Transport&) const = default;
 };
 
-// Before bind: interface, freebind, v6only, mss, reuse. `family` 4 or 6.
+// Before bind: the address may still be in TIME_WAIT from the link or listener before this one.
+Result<void> reuse_address(int fd);
+// Before bind: interface, freebind, v6only, mss, TCP_NODELAY. `family` 4 or 6.
 Result<void> prepare_socket(int fd, int family, const Transport&);
 // What may change while the link lives, and is applied again to accepted sockets: GTSM, user
-// timeout, keepalive, dscp, congestion, TCP_NODELAY.
+// timeout, keepalive, dscp, congestion.
 Result<void> apply_live(int fd, int family, const Transport&, bool is_signed);
 // The same on a socket of our own that was just made, or an app's: nothing is inherited, so what is
 // not set costs no call.

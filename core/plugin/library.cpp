@@ -189,6 +189,8 @@ Result<void> Library::adopt(const ph_plugin& declared) {
   auto schema = schema_of(plugin_);
   if (!schema) return std::move(schema).error();
   facts_.schema = std::move(*schema);
+  std::vector<Diagnostic> missing;  // what a session must give
+  facts_.defaults = check_table(facts_.schema, nullptr, {}, {}, missing);
   facts_.persistent = is(PH_PERSISTENT);
   facts_.per_client = is(PH_PER_CLIENT);
   facts_.default_link = facts_.per_client ? LinkMode::per_client : LinkMode::persistent;
@@ -254,6 +256,15 @@ Library::Picked Library::pick(std::span<const ph_config* const> sessions,
   picked.answer = answer;
   if (answer < 0 && answer != PH_EAGAIN) picked.reply.assign(reply, reply + length);
   return picked;
+}
+
+std::optional<Milliseconds> Library::pick_wait(std::span<const ph_config* const> sessions) const {
+  if (!plugin_.pick_wait) return std::nullopt;
+  const ph_host host = option_reader();
+  std::int64_t answer = 0;
+  const auto threw =
+      contained([&] { answer = plugin_.pick_wait(&host, sessions.data(), sessions.size()); });
+  return Milliseconds(threw.empty() ? std::max<std::int64_t>(answer, 0) : 0);
 }
 
 bool Library::may_report(SteadyTime now) const {

@@ -36,6 +36,8 @@ class Library {
     std::vector<std::uint8_t> reply;
   };
   Picked pick(std::span<const ph_config* const> sessions, std::span<const std::uint8_t> data) const;
+  // For how long pick() may ask for more; none: the plugin leaves that to the core.
+  std::optional<Milliseconds> pick_wait(std::span<const ph_config* const> sessions) const;
 
   // True at most once a second: complaints about a plugin's manners must not flood the log.
   bool may_report(SteadyTime now) const;

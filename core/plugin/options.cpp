@@ -4,6 +4,7 @@
 // neutral answer (0, null): plugin code must not be able to break the keeper by a wrong number.
 #include "plugin/options.hpp"
 
+#include <map>
 #include <string>
 #include <utility>
 
@@ -15,14 +16,14 @@ struct ph_config {
   const Schema& schema;
   const Checked& values;
   Complaints* complaints;
-  std::string inside;                                           // "route[2]." in a nested table
-  std::vector<std::vector<std::unique_ptr<ph_config>>> tables;  // of each option, in their order
+  std::string inside;  // "route[2]." in a nested table
+  // Of each option that has any, in their order.
+  std::map<std::uint32_t, std::vector<std::unique_ptr<ph_config>>> tables;
 
   ph_config(const Schema& s, const Checked& v, Complaints* c, std::string path)
       : schema(s), values(v), complaints(c), inside(std::move(path)) {
-    tables.resize(schema.size());
-    for (std::size_t i = 0; i < schema.size() && i < values.slots.size(); ++i) {
-      const auto& nested = values.slots[i].tables;
+    for (std::uint32_t i = 0; i < schema.size() && i < values.size(); ++i) {
+      const auto& nested = values.slot(i).tables;
       const bool many = schema[i].type == peerhold::OptionType::tables;
       for (std::size_t k = 0; k < nested.size(); ++k) {
         auto name = inside + schema[i].name + (many ? "[" + std::to_string(k + 1) + "]." : ".");
@@ -33,8 +34,8 @@ struct ph_config {
   }
 
   const Checked::Slot* slot(std::uint32_t option) const {
-    if (option >= schema.size() || option >= values.slots.size()) return nullptr;
-    return &values.slots[option];
+    if (option >= schema.size() || option >= values.size()) return nullptr;
+    return &values.slot(option);
   }
 };
 
@@ -71,9 +72,10 @@ const char* opt_item(const ph_config* config, std::uint32_t option, std::size_t 
 }
 
 const ph_config* opt_table(const ph_config* config, std::uint32_t option, std::size_t i) {
-  if (!config || option >= config->tables.size()) return nullptr;
-  const auto& tables = config->tables[option];
-  return i < tables.size() ? tables[i].get() : nullptr;
+  if (!config) return nullptr;
+  const auto tables = config->tables.find(option);
+  return tables != config->tables.end() && i < tables->second.size() ? tables->second[i].get()
+                                                                     : nullptr;
 }
 
 void tell(Diagnostic::Severity severity, const ph_config* config, std::uint32_t option,

@@ -155,6 +155,11 @@ int Conversation::user_timeout(ph_link id, std::int64_t ms) {
   return set ? PH_OK : PH_EINVAL;
 }
 
+void Conversation::want_peer(bool want) {
+  if (want && session_.asks_for_peer()) return session_.client_waits(*this);
+  session_.want_peer(want);
+}
+
 void Conversation::wake() const {
   if (wake_) wake_->send();
 }

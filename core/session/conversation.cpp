@@ -171,40 +171,44 @@ bool Conversation::contained() {
 // ---- links come
 // ------------------------------------------------------------------------------------
 
+Result<void> Conversation::peer_end(End& end, Fd fd, bool outgoing) {
+  // A dialled socket has had its options since before its SYN; an accepted one has its listener's.
+  if (!outgoing) {
+    if (Result<void> done = session_.apply_options(fd.get()); !done) return done;
+  }
+  auto link = session_.make_link(std::move(fd), *this);
+  if (!link) return std::move(link).error();
+  end.link = *std::move(link);
+  if (session_.key() != nullptr) end.link->belongs_to(&session_);
+  end.outgoing = outgoing;
+  return {};
+}
+
 Result<void> Conversation::peer_up(Fd fd, bool outgoing) {
   PH_REQUIRE(!peer_.link);
-  auto link = session_.make_link(
-      std::move(fd), *this, outgoing ? Session::Origin::dialed : Session::Origin::accepted_peer);
-  if (!link) return std::move(link).error();
-  peer_.link = *std::move(link);
-  peer_.link->belongs_to(&session_);
-  peer_.outgoing = outgoing;
+  if (Result<void> made = peer_end(peer_, std::move(fd), outgoing); !made) return made;
   came_up(peer_, outgoing ? PH_LINK_OUTGOING : 0);
   return {};
 }
 
 Result<void> Conversation::rival_up(Fd fd, bool outgoing) {
   PH_REQUIRE(!rival_);
-  auto link = session_.make_link(
-      std::move(fd), *this, outgoing ? Session::Origin::dialed : Session::Origin::accepted_peer);
-  if (!link) return std::move(link).error();
-  rival_ = std::make_unique<End>();
+  auto rival = std::make_unique<End>();
+  if (Result<void> made = peer_end(*rival, std::move(fd), outgoing); !made) return made;
+  rival_ = std::move(rival);
   rival_->id = PH_RIVAL;
-  rival_->link = *std::move(link);
-  rival_->link->belongs_to(&session_);
-  rival_->outgoing = outgoing;
   came_up(*rival_, outgoing ? PH_LINK_OUTGOING : 0);
   return {};
 }
 
-Result<void> Conversation::app_up(Fd fd) {
-  auto link = session_.make_link(std::move(fd), *this, Session::Origin::accepted_app);
+Result<void> Conversation::app_up(Fd fd, std::uint32_t flags) {
+  auto link = session_.make_link(std::move(fd), *this);
   if (!link) return std::move(link).error();
   apps_.push_back(std::make_unique<End>());
   End& app = *apps_.back();
   app.id = next_app_++;
   app.link = *std::move(link);
-  came_up(app, 0);
+  came_up(app, flags);
   return {};
 }
 
@@ -268,7 +272,7 @@ void Conversation::dialed(ph_link id, Result<Fd> fd) {
   if (e == nullptr || e->ending) return;
   e->dialer.reset();
   if (fd) {
-    auto link = session_.make_link(*std::move(fd), *this, Session::Origin::dialed);
+    auto link = session_.make_link(*std::move(fd), *this);
     if (link) {
       e->link = *std::move(link);
       e->outgoing = true;

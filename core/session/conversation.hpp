@@ -45,7 +45,7 @@ class Conversation final : public ph_instance, private LinkEvents, private Later
   // already, or no descriptor is left; nothing was told to the plugin.
   Result<void> peer_up(Fd, bool outgoing);
   Result<void> rival_up(Fd, bool outgoing);  // PH_COLLISION plugins only
-  Result<void> app_up(Fd);
+  Result<void> app_up(Fd, std::uint32_t flags);
   void dial_app();  // the core's own dial to `app`
   void cancel_dials();
   // Ends every link: by the plugin's drain() on the peer link when it has one, else queued bytes
@@ -79,6 +79,7 @@ class Conversation final : public ph_instance, private LinkEvents, private Later
   int timer(std::uint32_t id, std::int64_t ms);
   int buffer(ph_link, std::uint64_t bytes);
   int user_timeout(ph_link, std::int64_t ms);
+  void want_peer(bool);
   void wake() const;  // any thread
   Session& session() { return session_; }
 
@@ -156,6 +157,7 @@ class Conversation final : public ph_instance, private LinkEvents, private Later
   End& end_of(const Link&);
   template <class F>
   void each(F&&);
+  Result<void> peer_end(End&, Fd, bool outgoing);
   void came_up(End&, std::uint32_t flags);
   void tell_eof(End&);
   void offer(End&);

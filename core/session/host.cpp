@@ -59,7 +59,7 @@ void fail(ph_instance* h, ph_cause cause, ph_retry retry, const char* text) {
 }
 
 int want_peer(ph_instance* h, bool want) {
-  of(h).session().want_peer(want);
+  of(h).want_peer(want);
   return PH_OK;
 }
 
@@ -93,8 +93,9 @@ void event(ph_instance* h, const char* text) {
   if (text != nullptr) of(h).session().plugin_event(text);
 }
 
-// Taken, and shown nowhere until there is a place that scrapes.
-void metric(ph_instance*, std::uint32_t, const char*, std::int64_t) {}
+void metric(ph_instance* h, std::uint32_t index, const char* label, std::int64_t value) {
+  of(h).session().metric(index, label, value);
+}
 
 void wake(ph_instance* h) {
   of(h).wake();
@@ -108,6 +109,12 @@ int user_timeout(ph_instance* h, ph_link link, std::int64_t ms) {
 }
 std::int64_t setting(ph_instance* h, ph_setting which) {
   return of(h).session().setting(which);
+}
+
+void log_repeated(ph_instance* h, ph_log level, std::uint32_t kind, const char* text) {
+  if (text == nullptr) return;
+  const bool known = level >= PH_LOG_ERROR && level <= PH_LOG_TRACE;
+  of(h).session().plugin_log_repeated(known ? static_cast<Level>(level) : Level::error, kind, text);
 }
 
 ph_host make_table() {
@@ -136,6 +143,7 @@ ph_host make_table() {
   host.buffer = buffer;
   host.user_timeout = user_timeout;
   host.setting = setting;
+  host.log_repeated = log_repeated;
   fill_option_functions(host);
   return host;
 }

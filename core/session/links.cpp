@@ -72,7 +72,10 @@ void Session::dialed(Result<Fd> fd) {
   deadlines_.clear(dial_key_due);
   if (fd) keys_.dialed();
   if (!fd) {
-    note_failure(fd.error().cause, fd.error().text, false, false);
+    Error why = std::move(fd).error();
+    if (why.cause == Cause::connect_timeout && around_.explain)
+      why = around_.explain(*this).value_or(std::move(why));
+    note_failure(why.cause, why.text, false, false);
     failures_->of_dial = true;
     tell(PeerEvent::dial_failed);
     take_parked();
@@ -280,7 +283,7 @@ void Session::add_bytes(std::uint64_t from_peer, std::uint64_t to_peer) {
 // ---- apps
 // ------------------------------------------------------------------------------------------
 
-void Session::app_accepted(Fd fd) {
+void Session::app_accepted(Fd fd, std::uint32_t flags) {
   if (!config_.app_users.empty()) {
     const Result<PeerUser> user = peer_user(fd.get());
     if (!user || std::ranges::find(app_uids_, user->uid) == app_uids_.end()) {
@@ -293,10 +296,10 @@ void Session::app_accepted(Fd fd) {
       return;
     }
   }
-  if (!attach(fd, {}) && fd) abort_connection(fd.get());
+  if (!attach(fd, {}, flags) && fd) abort_connection(fd.get());
 }
 
-Result<void> Session::attach(Fd& fd, std::string_view greeting) {
+Result<void> Session::attach(Fd& fd, std::string_view greeting, std::uint32_t flags) {
   const auto refuse = [&](const std::string& why) {
     return Error{"session \"" + name() + "\" " + why, 0, Cause::admin};
   };
@@ -325,16 +328,29 @@ Result<void> Session::attach(Fd& fd, std::string_view greeting) {
     if (per_client()) one->drop(Cause::peer_closed, "who asked to attach has gone", true);
     return refuse("is not attached to: who asked has gone");
   }
-  if (!per_client()) return one->app_up(std::move(fd));
-  waiting_.push_back({one, around_.loop.now() + config_.retry.connect_timeout});
-  if (waiting_.size() == 1) arm_waiting();
-  if (Result<void> came = one->app_up(std::move(fd)); !came) {
-    waiting_.pop_back();
+  if (!per_client()) return one->app_up(std::move(fd), flags);
+  const bool asks = asks_for_peer();  // then its instance says when it waits
+  if (!asks) waits(*one);
+  if (Result<void> came = one->app_up(std::move(fd), flags); !came) {
+    if (!asks) waiting_.pop_back();
     one->drop(came.error().cause, came.error().text, true);
     return came;
   }
-  tell(PeerEvent::client);
+  if (!asks) tell(PeerEvent::client);
   return {};
+}
+
+void Session::waits(Conversation& one) {
+  waiting_.push_back({&one, around_.loop.now() + config_.retry.connect_timeout});
+  if (waiting_.size() == 1) arm_waiting();
+}
+
+void Session::client_waits(Conversation& one) {
+  const bool waits_already =
+      std::ranges::any_of(waiting_, [&](const Waiting& w) { return w.who == &one; });
+  if (one.has_peer() || waits_already) return;
+  waits(one);
+  tell(PeerEvent::client);
 }
 
 void Session::app_came(Conversation&) {
@@ -374,14 +390,7 @@ void Session::app_dial_failed(const std::string& text, bool given_up) {
 // ---- sockets
 // ---------------------------------------------------------------------------------------
 
-Result<std::unique_ptr<Link>> Session::make_link(Fd fd, LinkEvents& events, Origin origin) {
-  // A dialled socket has had its options since before its SYN; an accepted one has its listener's.
-  if (origin == Origin::accepted_peer) {
-    if (const Result<void> done = apply_options(fd.get()); !done) return done.error();
-  } else if (origin == Origin::accepted_app) {
-    const int yes = 1;
-    setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);  // a UNIX socket refuses
-  }
+Result<std::unique_ptr<Link>> Session::make_link(Fd fd, LinkEvents& events) {
   return Link::open(around_.loop, around_.closing, std::move(fd), config_.transport.buffer,
                     &events);
 }

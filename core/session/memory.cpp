@@ -21,6 +21,8 @@ std::int64_t Session::setting(ph_setting which) const {
       return config_.retry.connect_timeout.count();
     case PH_SET_BUFFER:
       return static_cast<std::int64_t>(config_.transport.buffer);
+    case PH_SET_APP_SHARED:
+      return config_.app_shared ? 1 : 0;
     case PH_SET_ESTABLISHED_AGO_MS: {
       if (peer_side_.established) return 0;
       if (last_established_) {

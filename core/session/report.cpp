@@ -63,6 +63,7 @@ std::string_view to_string(EventKind kind) {
 namespace {
 
 constexpr std::size_t failures_kept = 8;
+constexpr std::ptrdiff_t labels_kept = 64;  // of a plugin's metric
 
 }  // namespace
 
@@ -182,6 +183,25 @@ void Session::plugin_log(Level at, const char* text) const {
   line(at, "plugin-log", text);
 }
 
+void Session::plugin_log_repeated(Level at, std::uint32_t kind, const char* text) {
+  if (kind >= 16) return plugin_log(at, text);
+  Repeated& same = plugin_repeats_[kind];
+  ++same.count;
+  line(same.tell(around_.loop.now()) ? at : std::max(at, Level::debug), "plugin-log", text, {}, {},
+       {"count", std::to_string(same.count)});
+}
+
+void Session::metric(std::uint32_t index, const char* label, std::int64_t value) {
+  if (index >= library_.plugin().n_metrics) return;
+  const ph_metric& what = library_.plugin().metrics[index];
+  std::string name = what.label != nullptr && label != nullptr ? label : "";
+  const auto mine = [&](const auto& m) { return m.first.first == index; };
+  if (!metrics_.contains({index, name}) && std::ranges::count_if(metrics_, mine) >= labels_kept)
+    name = "other";
+  std::int64_t& kept = metrics_[{index, std::move(name)}];
+  kept = what.gauge != 0 ? value : kept + value;
+}
+
 void Session::plugin_event(const char* text) {
   emit(EventKind::plugin, {}, {}, {}, escape_control(text));
 }
@@ -251,6 +271,10 @@ SessionStatus Session::status() const {
     out.app_to_peer += bytes.to_peer;
   }
   out.plugin_status = conversations_.empty() ? "{}" : conversations_.front()->plugin_status();
+  for (const auto& [which, value] : metrics_) {
+    const ph_metric& what = library_.plugin().metrics[which.first];
+    out.plugin_metrics.push_back({what.name, what.label != nullptr ? which.second : "", value});
+  }
   if (!per_client() && !conversations_.empty() && conversations_.front()->has_peer()) {
     out.source = local_endpoint(conversations_.front()->peer_link()->fd()).to_string();
   }

@@ -35,8 +35,8 @@ std::vector<uid_t> uids_of(const std::vector<std::string>& users) {
 
 // Does an option of type endpoint say `text`?
 bool names_endpoint(const Schema& schema, const Checked& values, const std::string& text) {
-  for (std::size_t i = 0; i < schema.size() && i < values.slots.size(); ++i) {
-    const Checked::Slot& slot = values.slots[i];
+  for (std::size_t i = 0; i < schema.size() && i < values.size(); ++i) {
+    const Checked::Slot& slot = values.slot(i);
     const Option& option = schema[i];
     if (option.type == OptionType::endpoint && slot.present && slot.text == text) return true;
     if (option.type == OptionType::list && option.item == OptionType::endpoint &&
@@ -50,13 +50,20 @@ bool names_endpoint(const Schema& schema, const Checked& values, const std::stri
   return false;
 }
 
+// What a running session needs of its configuration: not what `check --print` would show.
+SessionConfig running(SessionConfig config, const Library& library) {
+  config.printed = {};
+  config.options.keep_given(library.facts().defaults);
+  return config;
+}
+
 }  // namespace
 
 Session::Session(Surroundings& around, const Library& library, SessionConfig config,
                  const KeyChain* chain, bool child)
     : around_(around),
       library_(library),
-      config_(std::move(config)),
+      config_(running(std::move(config), library)),
       plugin_config_(std::make_unique<PluginConfig>(library.facts().schema, config_.options)),
       keys_(*this, chain),
       child_(child),
@@ -88,6 +95,7 @@ void Session::tell(PeerEvent event) {
   if ((actions & act_claim) != 0) {
     const Result<void> claimed = around_.claim(*this);
     note_if_failed(claimed);
+    claim_code_ = claimed ? 0 : claimed.error().code;
     actions |= step(peer_side_, claimed ? PeerEvent::claim_ok : PeerEvent::claim_failed);
   }
   // Before another is armed: a claim that is tried at once may fail at once.
@@ -149,6 +157,7 @@ void Session::act_app(std::uint8_t actions) {
 }
 
 void Session::claim_lost(const Error& error) {
+  claim_code_ = error.code;
   note_failure(Cause::resource, error.text, false);
   tell(PeerEvent::claim_failed);
 }
@@ -283,7 +292,7 @@ bool Session::reload(SessionConfig config, const KeyChain* chain) {
     if (app_side_.open) around_.close_app(*this);
     app_side_.open = false;
   }
-  config_ = std::move(config);
+  config_ = running(std::move(config), library_);
   // Plugins may keep no pointer into the old one after reload(); values point into config_.
   plugin_config_ = std::make_unique<PluginConfig>(library_.facts().schema, config_.options);
   if (old_users != config_.app_users) app_uids_ = uids_of(config_.app_users);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,7 @@
 #include "session/peer_side.hpp"
 #include "session/status.hpp"
 #include "session/surroundings.hpp"
+#include "session/symptoms.hpp"
 
 namespace peerhold {
 
@@ -78,10 +80,10 @@ class Session {
   bool reload(SessionConfig, const KeyChain* chain);
   // A connection from `who()`, whose segments bear our key.
   void accepted(Listener::Accepted);
-  void app_accepted(Fd);
+  void app_accepted(Fd, std::uint32_t flags = 0);  // PH_LINK_*
   // `peerhold attach`: like an accepted app. `greeting` is sent to it first. A refusal leaves `fd`
   // with the caller, and nothing was sent.
-  Result<void> attach(Fd& fd, std::string_view greeting);
+  Result<void> attach(Fd& fd, std::string_view greeting, std::uint32_t flags = 0);
 
   bool listens() const { return config_.mode != Mode::active; }
   // A persistent session whose peer is a prefix holds the claim and nothing else: each peer that
@@ -98,6 +100,10 @@ class Session {
   SessionState state() const { return peer_side_.state; }
   SessionStatus status() const;
   bool has_link_with(const Address& peer, const std::optional<Address>& source) const;
+  // A diagnosis (symptoms.cpp): what it starts from, what it has found, and no more waiting.
+  Symptoms symptoms() const;
+  void noticed(const Error&);
+  void try_now();
 
   // ---- the conversations' side
   // ---------------------------------------------------------------------
@@ -105,8 +111,7 @@ class Session {
   bool per_client() const { return config_.link == LinkMode::per_client; }
   const ph_config* plugin_config() const { return plugin_config_->get(); }
   std::optional<Endpoint> configured_endpoint(const std::string& text) const;
-  enum class Origin : std::uint8_t { dialed, accepted_peer, accepted_app };
-  Result<std::unique_ptr<Link>> make_link(Fd, LinkEvents&, Origin);
+  Result<std::unique_ptr<Link>> make_link(Fd, LinkEvents&);
   // `user_timeout`: the plugin's, in ms; < 0: none.
   Result<void> apply_options(int fd, std::int64_t user_timeout = -1);
   void key_socket(int fd);
@@ -131,11 +136,16 @@ class Session {
   void plugin_broke(const std::string& fault);
   void settled(Conversation&);  // after its callbacks: may be over, or free for the next link
   void want_peer(bool);
+  // Clients get their peer link when their instance asks for it; and this one asks.
+  bool asks_for_peer() const { return per_client() && !listens() && library_.is(PH_ASKS_FOR_PEER); }
+  void client_waits(Conversation&);
   std::int64_t setting(ph_setting) const;
   void add_bytes(std::uint64_t from_peer, std::uint64_t to_peer);
   void note_if_failed(const Result<void>&);
   void plugin_log(Level, const char* text) const;  // any thread
+  void plugin_log_repeated(Level, std::uint32_t kind, const char* text);
   void plugin_event(const char* text);
+  void metric(std::uint32_t index, const char* label, std::int64_t value);
 
  private:
   enum Due : std::uint32_t {
@@ -167,6 +177,7 @@ class Session {
   void dial();
   void dialed(Result<Fd>);
   void next_client();
+  void waits(Conversation&);
   void end_waiting();
   void arm_waiting();
   void take(Fd, bool outgoing);
@@ -218,6 +229,7 @@ class Session {
   ph_goodbye bye_ = PH_BYE_DOWN;
   std::string bye_text_, bye_message_;  // in the log; the operator's own, for the peer
 
+  int claim_code_ = 0;                          // the errno that the last claim failed with
   std::optional<SteadyTime> last_established_;  // of links that this keeper has had
   Repeated peers_turned_away_;                  // of a dynamic session
   Repeated users_refused_, apps_turned_away_;   // what any local user can cause
@@ -235,6 +247,10 @@ class Session {
     bool of_dial = false;         // … is that the peer could not be reached
   };
   std::unique_ptr<Failures> failures_;  // most sessions never fail
+  // What instances of the plugin say of the session as a whole: metric() by index and label, and
+  // log_repeated() by kind.
+  std::map<std::pair<std::uint32_t, std::string>, std::int64_t> metrics_;
+  std::map<std::uint32_t, Repeated> plugin_repeats_;
   // Why no app can be had; empty as soon as that works again.
   std::string app_trouble_;
   Milliseconds retry_delay_{0};

@@ -70,6 +70,11 @@ struct SessionStatus {
   std::vector<Failure> recent_errors;  // the last eight, newest first
   std::uint64_t peer_to_app = 0, app_to_peer = 0;
   std::string plugin_status;  // the plugin's JSON object, "{}" when it has none
+  struct Metric {
+    std::string name, label;  // empty: without a label
+    std::int64_t value = 0;
+  };
+  std::vector<Metric> plugin_metrics;  // what its instances have counted, beside that object
 };
 
 }  // namespace peerhold

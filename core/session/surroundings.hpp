@@ -46,6 +46,9 @@ struct Surroundings {
   std::function<void(Session& child)> forget = {};
   Milliseconds forget_after{120000};  // a child without a link that holds nothing
 
+  // What the wire has shown lately of why its peer is silent; empty where nobody looks.
+  std::function<std::optional<Error>(const Session&)> explain = {};
+
   // When a session of that name was last established on this boot, also by a keeper before this
   // one. All three are empty where there is no place to write it down.
   std::function<std::optional<Milliseconds>(const std::string& session)> established_ago = {};

@@ -1,4 +1,6 @@
 // Speaker, the part that faces the app: admission, OPEN, its UPDATEs, its loss.
+#include <peerhold/proxy_v2.h>
+
 #include "speaker.hpp"
 
 namespace bgp {
@@ -12,7 +14,14 @@ constexpr unsigned errors_that_bar = 3;
 // ---- it comes
 // ---------------------------------------------------------------------------------------
 
-void Speaker::app_up(ph_link link, const ph_link_info&) {
+void Speaker::app_up(ph_link link, const ph_link_info& info) {
+  // Before the first word of BGP, and before any refusal: it cannot know the peer otherwise.
+  if ((info.flags & PH_LINK_OUTGOING) != 0 && host_.setting(PH_SET_APP_SHARED) == 1) {
+    const auto peer = host_.info(PH_PEER);
+    ph_proxy_v2 header;
+    ph_proxy_v2_begin(&header, &peer.remote, &peer.local);
+    host_.send_whole(link, {header.bytes, header.size});
+  }
   const Ms at = now();
   if (at < barred_until_) {
     app_refused_ = "it is not let in for another " +

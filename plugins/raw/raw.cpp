@@ -1,16 +1,17 @@
-// raw: the relay. Glue between the plugin interface and Pair, which decides.
-//
-// The core accepts or dials both links; bytes go by splice() where the host offers it and by send()
-// where not. What cannot be passed on stays with the core, so TCP itself pauses the sender.
-#include <peerhold/proxy_v2.h>
+// raw: the relay itself as a plugin: its options, who may be an app, and idleness. What happens to
+// the bytes is in plugins/relay.
 #include <peerhold/plugin.hpp>
 
 #include <algorithm>
 
-#include "pair.hpp"
+#include "relay.hpp"
 
 namespace raw {
 namespace {
+
+using relay::both;
+using relay::Rules;
+using relay::Side;
 
 enum Opt : std::uint32_t { max_clients, idle_timeout, proxy_protocol, on_app_loss };
 constexpr const char* proxy_choices[] = {"off", "v2", nullptr};
@@ -65,7 +66,7 @@ class Raw {
   Raw(ph::Host host, const ph_open& how)
       : host_(host),
         persistent_(how.persistent != 0),
-        pair_(rules_of(host.config(how.config), persistent_)) {
+        relay_(host, rules_of(host.config(how.config), persistent_)) {
     const auto config = host_.config(how.config);
     idle_ms_ = std::max<std::int64_t>(config.number(idle_timeout), 0);
     const auto most = config.number(max_clients);
@@ -76,10 +77,7 @@ class Raw {
   }
 
   static void check(const ph::Config& config, const ph_open& how) {
-    if (config.number(proxy_protocol) == 1 && how.app_listens != 0)
-      config.complain(proxy_protocol,
-                      "a PROXY header goes to an app that the keeper connects to; here the app "
-                      "connects to the keeper");
+    if (config.number(proxy_protocol) == 1) relay::check_header(config, proxy_protocol, how);
     if (config.number(on_app_loss) == 1 && how.persistent == 0)
       config.complain(on_app_loss,
                       "needs link = \"persistent\"; a per-client link ends with its app");
@@ -87,7 +85,7 @@ class Raw {
 
   int reload(const ph_config* new_config) {
     const auto config = host_.config(new_config);
-    pair_.set(rules_of(config, persistent_));
+    relay_.set(rules_of(config, persistent_));
     idle_ms_ = std::max<std::int64_t>(config.number(idle_timeout), 0);
     timer_set_ = false;
     watch_idleness();
@@ -95,41 +93,15 @@ class Raw {
   }
 
   void on_up(ph_link link, const ph_link_info& info) {
-    const Side side = link == PH_PEER ? Side::peer : Side::app;
-    if (side == Side::app) {
-      if (pair_.is_up(Side::app)) return refuse(link, info);
-      app_ = link;
-    }
-    act(pair_.up(side, (info.flags & PH_LINK_OUTGOING) != 0));
+    if (link != PH_PEER && relay_.pair().is_up(Side::app)) return refuse(link, info);
+    relay_.up(link, info);
     watch_idleness();
   }
 
-  std::ptrdiff_t on_data(ph_link link, std::span<const std::uint8_t> data) {
-    if (link != PH_PEER && link != app_) return static_cast<std::ptrdiff_t>(data.size());
-    const Side from = link == PH_PEER ? Side::peer : Side::app;
-    std::ptrdiff_t taken = 0;
-    // An error says that the other end is going; its on_down will tell how.
-    if (pair_.flows(from)) taken = std::max<std::ptrdiff_t>(host_.send(of(other(from)), data), 0);
-    act(pair_.input(from, data.size() - static_cast<std::size_t>(taken)));
-    return taken;
-  }
-
-  void on_eof(ph_link link) {
-    if (link == PH_PEER || link == app_) act(pair_.eof(link == PH_PEER ? Side::peer : Side::app));
-  }
-
-  void on_writable(ph_link link) {
-    if (link == app_ && header_waits_) send_header();
-  }
-
-  void on_down(ph_link link, const ph_down& why) {
-    const Side side = link == PH_PEER ? Side::peer : Side::app;
-    // Of an app that was refused, has detached, or (persistent) could not be dialled: no news.
-    if (side == Side::app && link != app_ && (persistent_ || app_ != 0)) return;
-    if (side == Side::app) app_ = 0;
-    header_waits_ = false;
-    act(pair_.down(side, why.cause == PH_PEER_CLOSED || why.cause == PH_ADMIN, why.unsent > 0));
-  }
+  std::ptrdiff_t on_data(ph_link link, ph::Bytes data) { return relay_.data(link, data); }
+  void on_eof(ph_link link) { relay_.eof(link); }
+  void on_writable(ph_link link) { relay_.writable(link); }
+  void on_down(ph_link link, const ph_down& why) { relay_.down(link, why); }
 
   // Armed once for the whole time; when it is over the links say how long they have been idle.
   void on_timer(std::uint32_t) {
@@ -137,33 +109,30 @@ class Raw {
     if (idle_ms_ == 0) return;
     auto idle = static_cast<std::uint64_t>(idle_ms_);
     for (const Side side : both)
-      if (watched(side)) idle = std::min(idle, host_.info(of(side)).idle_ms);
+      if (watched(side)) idle = std::min(idle, host_.info(relay_.of(side)).idle_ms);
     if (idle < static_cast<std::uint64_t>(idle_ms_)) {
       watch_idleness(idle_ms_ - static_cast<std::int64_t>(idle));
       return;
     }
-    const auto acts = pair_.idle(host_.info(PH_PEER).unsent > 0, host_.info(app_).unsent > 0);
-    if (acts == Acts{}) return;
-    host_.metric(idle_closed, 1);
-    act(acts);
+    if (relay_.idle()) host_.metric(idle_closed, 1);
   }
 
   std::string status() const {
     auto yes = [](bool b) { return b ? "true" : "false"; };
     const auto number = [](std::size_t n) { return std::to_string(n); };
-    return std::string("{\"app_attached\": ") + yes(pair_.is_up(Side::app)) +
-           ", \"spliced\": " + yes(spliced_) +
-           ", \"held_from_peer\": " + number(pair_.held(Side::peer)) +
-           ", \"held_from_app\": " + number(pair_.held(Side::app)) +
+    const auto& pair = relay_.pair();
+    return std::string("{\"app_attached\": ") + yes(pair.is_up(Side::app)) +
+           ", \"spliced\": " + yes(relay_.spliced()) +
+           ", \"held_from_peer\": " + number(pair.held(Side::peer)) +
+           ", \"held_from_app\": " + number(pair.held(Side::app)) +
            ", \"refused_apps\": " + number(refused_) + "}";
   }
 
  private:
-  ph_link of(Side side) const { return side == Side::peer ? PH_PEER : app_; }
-
   // A persistent link may rest for ever; only what an app holds on to is watched there.
   bool watched(Side side) const {
-    return pair_.is_up(side) && !(persistent_ && !pair_.is_up(Side::app));
+    const auto& pair = relay_.pair();
+    return pair.is_up(side) && !(persistent_ && !pair.is_up(Side::app));
   }
 
   void refuse(ph_link link, const ph_link_info& info) {
@@ -182,43 +151,10 @@ class Raw {
     timer_set_ = host_.timer(idle_timer, std::max<std::int64_t>(ms, 1)) == PH_OK;
   }
 
-  void send_header() {
-    const auto peer = host_.info(PH_PEER);
-    ph_proxy_v2 header;
-    ph_proxy_v2_begin(&header, &peer.remote, &peer.local);
-    const auto sent = host_.send_whole(app_, {header.bytes, header.size});
-    header_waits_ = sent == 0;
-    if (sent > 0) act(pair_.header_sent());
-  }
-
-  void act(const Acts& acts) {
-    if (acts.header) send_header();
-    if (acts.offer_peer) host_.read_pause(PH_PEER, false);
-    if (acts.splice) {
-      const auto flags = persistent_ ? 0 : std::uint32_t{PH_SPLICE_EOF};
-      spliced_ = host_.splice(PH_PEER, app_, flags) == PH_OK;
-      if (spliced_) pair_.relayed_by_host();
-    }
-    for (const Side side : both) {
-      const auto i = static_cast<std::size_t>(side);
-      const ph_link link = of(side);
-      if (acts.eof[i]) host_.send_eof(link);
-      if (acts.end[i] != End::none) host_.close(link, acts.end[i] == End::abort);
-    }
-    if (!pair_.spliced()) spliced_ = false;
-    if (persistent_ && !pair_.is_up(Side::app)) app_ = 0;
-    if (acts.loss == Loss::peer_closed)
-      host_.fail(PH_PEER_CLOSED, PH_RETRY_NORMAL, "closed by the peer");
-    if (acts.loss == Loss::app_lost)
-      host_.fail(PH_APP_UNREACHABLE, PH_RETRY_NORMAL,
-                 "the app has detached, and on_app_loss = \"reset\" drops the link with it");
-  }
-
   ph::Host host_;
   bool persistent_;
-  bool spliced_ = false, header_waits_ = false, timer_set_ = false;
-  Pair pair_;
-  ph_link app_ = 0;           // 0: none
+  bool timer_set_ = false;
+  relay::Relay relay_;
   std::int64_t idle_ms_ = 0;  // 0: never
   std::uint64_t refused_ = 0;
 };

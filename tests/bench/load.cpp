@@ -4,6 +4,8 @@
 #include <getopt.h>
 
 #include <charconv>
+#include <fstream>
+#include <iterator>
 
 #include "load.hpp"
 
@@ -15,7 +17,7 @@ constexpr char kUsage[] =
     "       load ping    --at ADDR:PORT [--seconds S]\n"
     "       load connect --at ADDR:PORT [--connections N] [--seconds S]\n"
     "       load idle    --at ADDR:PORT [--connections N]   (until its input ends)\n"
-    "clients: [--source ADDR] [--key K]\n";
+    "clients: [--source ADDR] [--key K] [--first FILE]\n";
 
 [[noreturn]] void usage() {
   std::fputs(kUsage, stderr);
@@ -56,6 +58,7 @@ int main(int count, char** words) {
                           {"key-peer", required_argument, nullptr, 'p'},
                           {"connections", required_argument, nullptr, 'n'},
                           {"seconds", required_argument, nullptr, 't'},
+                          {"first", required_argument, nullptr, 'f'},
                           {"down", no_argument, nullptr, 'd'},
                           {nullptr, 0, nullptr, 0}};
   for (int letter; (letter = getopt_long(count - 1, words + 1, "", names, nullptr)) != -1;) {
@@ -80,6 +83,12 @@ int main(int count, char** words) {
       case 't':
         options.seconds = std::strtod(optarg, nullptr);
         break;
+      case 'f': {
+        std::ifstream file(optarg, std::ios::binary);
+        options.first.assign(std::istreambuf_iterator<char>(file), {});
+        if (options.first.empty()) usage();
+        break;
+      }
       case 'd':
         options.down = true;
         break;

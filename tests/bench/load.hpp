@@ -18,10 +18,12 @@ namespace load {
 
 using Clock = std::chrono::steady_clock;
 
-// The first byte of every connection says what the server is to do with it.
+// The first byte of every connection says what the server is to do with it. A record of TLS before
+// it is dropped: relays are to read that.
 constexpr char kEcho = 'E';  // send everything back
 constexpr char kSink =
     'S';  // read to the end, then answer with the number of bytes (8, host order)
+constexpr char kRecord = 22;
 constexpr char kSource = 'G';  // send for ever
 
 constexpr std::size_t kBlock = 256 * 1024;
@@ -35,6 +37,7 @@ struct Options {
   unsigned key_prefix = 8;  // server: the addresses that must sign
   unsigned connections = 1;
   double seconds = 1;
+  std::string first;  // clients: bytes to begin each connection with, a ClientHello
   bool down = false;  // stream: from the server to the client
 };
 

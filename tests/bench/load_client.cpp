@@ -34,8 +34,21 @@ void until(Clock::time_point end, const Socket& epoll, Handle handle) {
   }
 }
 
-void say(int fd, char mode) {
-  send_all(fd, &mode, 1);
+void say(const Options& options, int fd, std::string mode) {
+  const std::string bytes = options.first + std::move(mode);
+  send_all(fd, bytes.data(), bytes.size());
+}
+
+void print_times(std::vector<double>& micros) {
+  auto at = [&micros](double share) {
+    auto index = static_cast<std::size_t>(share * static_cast<double>(micros.size() - 1));
+    std::nth_element(micros.begin(), micros.begin() + static_cast<std::ptrdiff_t>(index),
+                     micros.end());
+    return micros[index];
+  };
+  std::printf(R"("p50_us": %.2f, "p99_us": %.2f})"
+              "\n",
+              at(0.50), at(0.99));
 }
 
 // One thread's share of a stream: all its connections at once, for `seconds`; returns the bytes
@@ -51,7 +64,7 @@ std::uint64_t stream_some(const Options& options, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     streams[i].socket = connect_to(options);
     int fd = streams[i].socket.get();
-    say(fd, options.down ? kSource : kSink);
+    say(options, fd, {options.down ? kSource : kSink});
     watch(epoll, EPOLL_CTL_ADD, fd, options.down ? EPOLLIN : EPOLLOUT, i);
   }
   auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
@@ -107,7 +120,7 @@ int stream(const Options& options) {
 int ping(const Options& options) {
   constexpr std::size_t kWarmUp = 500;
   Socket socket = connect_to(options);
-  say(socket.get(), kEcho);
+  say(options, socket.get(), {kEcho});
   std::array<char, 64> out{}, in{};
   std::vector<double> micros;
   auto start = Clock::now();
@@ -123,23 +136,20 @@ int ping(const Options& options) {
     }
   }
   if (micros.empty()) return 1;
-  auto at = [&micros](double share) {
-    auto index = static_cast<std::size_t>(share * static_cast<double>(micros.size() - 1));
-    std::nth_element(micros.begin(), micros.begin() + static_cast<std::ptrdiff_t>(index),
-                     micros.end());
-    return micros[index];
-  };
-  std::printf(R"({"role": "ping", "rounds": %zu, "p50_us": %.2f, "p99_us": %.2f})"
-              "\n",
-              micros.size(), at(0.50), at(0.99));
+  std::printf(R"({"role": "ping", "rounds": %zu, )", micros.size());
+  print_times(micros);
   return 0;
 }
 
 int connect_rate(const Options& options) {
   std::vector<Socket> slots(options.connections);
+  std::vector<Clock::time_point> begun(options.connections);
+  std::vector<double> micros;
+  const std::string question = options.first + std::string{kEcho, 'x'};
   std::uint64_t done = 0, failed = 0;
   Socket epoll = open_epoll();
   auto dial = [&](std::size_t i) {
+    begun[i] = Clock::now();
     slots[i] = connect_to(options, SOCK_NONBLOCK);
     watch(epoll, EPOLL_CTL_ADD, slots[i].get(), EPOLLOUT, i);
   };
@@ -155,18 +165,22 @@ int connect_rate(const Options& options) {
   until(end, epoll, [&](const epoll_event& event) {
     std::size_t i = event.data.u64;
     int fd = slots[i].get();
-    std::array<char, 2> bytes{kEcho, 'x'};
     if ((event.events & EPOLLOUT) != 0) {
-      if (send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) != 2) return again(i, failed);
+      if (send(fd, question.data(), question.size(), MSG_NOSIGNAL) != std::ssize(question))
+        return again(i, failed);
       return watch(epoll, EPOLL_CTL_MOD, fd, EPOLLIN, i);
     }
-    again(i, recv(fd, bytes.data(), 1, 0) == 1 && bytes[0] == 'x' ? done : failed);
+    char answer = 0;
+    const bool good = recv(fd, &answer, 1, 0) == 1 && answer == 'x';
+    if (good) micros.push_back(since(begun[i]) * 1e6);
+    again(i, good ? done : failed);
   });
   double seconds = since(start);
-  std::printf(R"({"role": "connect", "done": %llu, "failed": %llu, "per_s": %.1f})"
-              "\n",
+  if (micros.empty()) micros.push_back(0);
+  std::printf(R"({"role": "connect", "done": %llu, "failed": %llu, "per_s": %.1f, )",
               static_cast<unsigned long long>(done), static_cast<unsigned long long>(failed),
               static_cast<double>(done) / seconds);
+  print_times(micros);
   return 0;
 }
 
@@ -175,9 +189,9 @@ int idle(const Options& options) {
   auto start = Clock::now();
   for (unsigned i = 0; i < options.connections; ++i) {
     held.push_back(connect_to(options));
-    std::array<char, 2> bytes{kEcho, 'x'};
-    send_all(held.back().get(), bytes.data(), bytes.size());
-    receive_all(held.back().get(), bytes.data(), 1);
+    say(options, held.back().get(), {kEcho, 'x'});
+    char answer = 0;
+    receive_all(held.back().get(), &answer, 1);
   }
   std::printf(R"({"role": "idle", "connections": %u, "up_s": %.3f})"
               "\n",

@@ -15,6 +15,7 @@ namespace {
 struct Connection {
   Socket socket;
   char mode = 0;
+  std::size_t skip = 0;  // so much of a TLS record is still to come
   std::uint64_t bytes = 0;
 };
 
@@ -64,6 +65,14 @@ class Worker {
     }
     const char* data = block_.data();
     auto size = static_cast<std::size_t>(got);
+    if (connection.mode == 0 && connection.skip == 0 && *data == kRecord && size >= 5)
+      connection.skip = 5 + static_cast<std::size_t>(static_cast<unsigned char>(data[3]) << 8 |
+                                                     static_cast<unsigned char>(data[4]));
+    const std::size_t dropped = std::min(connection.skip, size);
+    connection.skip -= dropped;
+    data += dropped;
+    size -= dropped;
+    if (size == 0) return true;
     if (connection.mode == 0) {
       connection.mode = *data++;
       --size;

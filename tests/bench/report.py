@@ -1,7 +1,7 @@
 """From what was measured to what is said about it: medians, ratios within a repetition, aims."""
 import statistics
 
-from bench import bgp_report
+from bench import bgp_report, tls
 
 # What a figure is called, and in which unit and precision it is shown.
 FIGURES = {
@@ -70,6 +70,7 @@ def aims(results):
     yield "memory with one session, MB", results.median("one session", "keeper-md5", "rss_mb"), 6, False, "fixed"
     yield "stripped program, MB", results.median("size", "keeper-md5", "stripped_mb"), 2, False, "fixed"
     yield from bgp_report.aims(results)
+    yield from tls.aims(results, share, added)
 
 
 def best(results, work, figure, choose, base=None):
@@ -97,9 +98,9 @@ def columns(rows):
 
 
 def tables(results):
-    """The relays' works and those about BGP have no targets in common."""
-    bgp = {work for work in results.runs if work.startswith("bgp")}
-    found = [table(results, works) for works in (results.runs.keys() - bgp, bgp) if works]
+    """The relays' works, those about TLS and those about BGP have no targets in common."""
+    bgp, by_name = ({work for work in results.runs if work.startswith(word)} for word in ("bgp", "tls"))
+    found = [table(results, works) for works in (results.runs.keys() - bgp - by_name, by_name, bgp) if works]
     return [line for lines in found for line in [*lines, ""]]
 
 

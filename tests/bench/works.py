@@ -14,6 +14,8 @@ def client(target, role, *words, **options):
     command = [LOAD, role, "--at", target.at, *map(str, words)]
     if target.key:
         command += ["--key", target.key]
+    if getattr(target, "first", None):
+        command += ["--first", target.first]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **options)
     if done.returncode:
         raise RuntimeError(f"load {role}: {done.stderr.strip()}")
@@ -47,6 +49,13 @@ def connections(target, seconds):
     if seen["failed"]:
         raise RuntimeError(f"{seen['failed']} of {seen['done'] + seen['failed']} connections failed")
     return {"per_s": seen["per_s"]}
+
+
+def one_by_one(target, seconds):
+    seen = client(target, "connect", "--seconds", seconds, "--connections", 1)
+    if seen["failed"]:
+        raise RuntimeError(f"{seen['failed']} of {seen['done'] + seen['failed']} connections failed")
+    return {"p50_us": seen["p50_us"], "p99_us": seen["p99_us"]}
 
 
 def idle_memory(target, count):

@@ -4,7 +4,7 @@ import re
 from interop.routers import *
 from kit import *
 
-__all__ = ["APP_SIDE", "bgp_session", "app_neighbour", "Unnoticed", "withdrawals", "reachable", "notification"]
+__all__ = ["APP_SIDE", "bgp_session", "prefix_session", "prefix_routers", "app_neighbour", "Unnoticed", "withdrawals", "reachable", "notification"]
 
 APP_SIDE = "127.0.0.11"
 
@@ -17,6 +17,22 @@ def bgp_session(near, far, name="link", mode="active", bgp=None, app=f"{APP_SIDE
              "settle": "1s", "stale_time": "20s", **(bgp or {})}
     rules = {key: value for key, value in rules.items() if value is not None}
     return session(name, plugin="bgp", mode=mode, peer=peer, source=source, **({"app": app} if app else {}), bgp=rules, **options)
+
+
+def prefix_session(near, **options):
+    """The session `ix` of `near` with whatever router comes from its network."""
+    v6 = near.lab.family == 6
+    return session("ix", plugin="bgp", mode="passive", peer=f"{near.ip}/{64 if v6 else 24}", source=near.at(179), bgp={
+        "local_as": APP_AS, "peer_as": ROUTER_AS, "router_id": near.v4, "hold_time": "9s", "app_hold_time": "30s",
+        "settle": "1s", "stale_time": "20s", "families": [f"ipv{near.lab.family}-unicast"]}, **options)
+
+
+def prefix_routers(near, hosts):
+    """A BIRD on each host that dials `near`, and the routes that each one's app is to announce."""
+    v6 = near.lab.family == 6
+    routers = [Bird(host, f"router-{host.name}", ROUTER_AS, [Neighbour(near.ip, APP_AS, host.ip, PASSWORD)],
+                    [f"2001:db8:f{number}::/64" if v6 else f"203.0.113.{number * 16}/28"]) for number, host in enumerate(hosts)]
+    return routers, [[f"2001:db8:a{number}::/64" if v6 else f"198.51.100.{number * 16}/28"] for number in range(len(hosts))]
 
 
 def app_neighbour(address=APP_SIDE, **more):

@@ -52,19 +52,13 @@ with Lab("near", "one", "two", "three") as lab:
     near, *hosts = lab
     v6 = lab.family == 6
     kind = "ipv6" if v6 else "ipv4"
-    routers = [Bird(host, f"router-{host.name}", ROUTER_AS, [Neighbour(near.ip, APP_AS, host.ip, PASSWORD)],
-                    [f"2001:db8:f{number}::/64" if v6 else f"203.0.113.{number * 16}/28"]) for number, host in enumerate(hosts)]
-    keeper = Keeper(near, chain(lab) + session(
-        "ix", plugin="bgp", mode="passive", peer=f"{near.ip}/{64 if v6 else 24}", source=near.at(179),
-        app=f"unix:{lab.dir}/{{name}}.{{addr}}", bgp={
-            "local_as": APP_AS, "peer_as": ROUTER_AS, "router_id": near.v4, "hold_time": "9s", "app_hold_time": "30s",
-            "settle": "1s", "stale_time": "20s", "families": [f"{kind}-unicast"]}))
+    routers, own = prefix_routers(near, hosts)
+    keeper = Keeper(near, chain(lab) + prefix_session(near, app=f"unix:{lab.dir}/{{name}}.{{addr}}"))
     same(keeper.status("ix")["state"], "listening", "the session of the prefix")
     names = [f"ix@{host.ip}" for host in hosts]
     for router, name in zip(routers, names):
         router.established()
         keeper.wait_state("established", name)
-    own = [[f"2001:db8:a{number}::/64" if v6 else f"198.51.100.{number * 16}/28"] for number in range(3)]
     apps = []
     for number, host in enumerate(hosts):
         bridge(near, f"127.0.0.{11 + number}:179", f"{lab.dir}/ix.{host.ip}")

@@ -10,3 +10,4 @@ from .config import *
 from .keeper import *
 from .lab import *
 from .md5 import *
+from .tls import *

@@ -14,6 +14,7 @@ from .lab import wait_for
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 MD5_OPTION = 19
+SOL_PACKET, PACKET_STATISTICS = 263, 6  # <linux/if_packet.h>
 
 
 def _sum(data):
@@ -120,6 +121,7 @@ class Tap:
 
     def __init__(self, host):
         self.segments, self.last = [], {}
+        self._passed = self._looked_at = 0
         with host:
             self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
             self._socket.bind((host.device, 3))
@@ -137,12 +139,21 @@ class Tap:
             if segment:
                 self.segments.append(segment)
                 self.last[segment.flow] = segment
+            self._looked_at += 1
+
+    def _caught_up(self):
+        """Whether all that has passed until now was looked at: on a busy machine the reader may be behind."""
+        passed, dropped = struct.unpack("II", self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
+        self._passed += passed - dropped
+        return self._looked_at >= self._passed
 
     def forge(self, flow, flags, data=b"", deadline=5):
         """A segment with exactly the numbers that the flow's target would take next."""
         back = flow[2:] + flow[:2]
 
         def quiet():
+            if not self._caught_up():
+                return False
             here, there = self.last.get(flow), self.last.get(back)
             return here and there and here.ack == there.next_seq and there.ack == here.next_seq
         wait_for(quiet, deadline, f"all of {flow} acknowledged on the tap")
@@ -161,4 +172,5 @@ class Tap:
 
     def flows_to(self, port):
         """Flows towards this port, the newest last."""
+        wait_for(self._caught_up, 10, "the tap is up to date")
         return list(dict.fromkeys(s.flow for s in list(self.segments) if s.target_port == port))

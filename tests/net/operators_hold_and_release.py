@@ -30,6 +30,7 @@ with Lab("near", "far", "other") as lab:
 
     same(keeper.cli("hold", child, "--for", "30m").stdout, "holds for 1800s\n", "the reply")
     same(keeper.status(child)["app"]["hold_left_s"], 1800.0, "hold_left_s")
+    require('"hold for 30m by uid 0' in keeper.log_text(), "the log says for how long")
     same(keeper.cli("hold", "link", "--for", "10m").stdout, f"{child}: holds for 600s\n", "the reply of each child")
     same(keeper.cli("release", child).stdout, "", "nothing to say")
     require("nothing is held" in keeper.cli("release", child, expect=1).stderr, "a refusal is told")

@@ -32,7 +32,7 @@
  *  8 Text      UTF-8, NUL-terminated; the host escapes control characters.
  *  9 Units     milliseconds and bytes; times are monotonic.
  *
- * [1.1]: not there in a peerhold of ABI 1.0; PH_HOST_HAS asks.
+ * [1.1], [1.2]: not there in an older peerhold; PH_HOST_HAS asks.
  */
 #ifndef PEERHOLD_PLUGIN_H
 #define PEERHOLD_PLUGIN_H
@@ -44,7 +44,7 @@ extern "C" {
 #endif
 
 #define PH_ABI_MAJOR 1 /* also in the symbol name: peerhold_plugin_1 */
-#define PH_ABI_MINOR 1 /* informative; struct_size decides */
+#define PH_ABI_MINOR 2 /* informative; struct_size decides */
 
 typedef struct ph_instance ph_instance; /* host's handle, opaque */
 typedef struct ph_config ph_config;     /* validated options, opaque */
@@ -132,7 +132,7 @@ struct ph_option {
   uint32_t item_type; /* PH_LIST */
 };
 
-/* Shown as peerhold_<plugin>_<name>, with the session's name. */
+/* Kept by the session, over its instances, and shown in `plugin_status` of its status. */
 struct ph_metric {
   const char *name, *help;
   const char* label; /* name of one label of the plugin's own, or NULL; at most 64 values, the rest
@@ -168,7 +168,8 @@ struct ph_open {
 enum {
   PH_LINK_OUTGOING = 1, /* we dialled it */
   PH_LINK_RESUMED = 2,  /* outlived a hand-over */
-  PH_LINK_PROMOTED = 4  /* was PH_RIVAL */
+  PH_LINK_PROMOTED = 4, /* was PH_RIVAL */
+  PH_LINK_UNDECIDED = 8 /* pick() came to no answer in time: see pick_wait [1.2] */
 };
 struct ph_link_info {
   size_t struct_size;          /* link_info(): set by the caller */
@@ -197,8 +198,11 @@ enum ph_setting {
   PH_SET_RESET_AFTER_MS,     /* retry.reset_after */
   PH_SET_CONNECT_TIMEOUT_MS, /* retry.connect_timeout */
   PH_SET_BUFFER,             /* transport.buffer, bytes */
-  PH_SET_ESTABLISHED_AGO_MS  /* since this session was last established on this boot, also under a
-                                keeper before this one; 0 while it is.  -1: never, or nobody knows */
+  PH_SET_ESTABLISHED_AGO_MS, /* since this session was last established on this boot, also under a
+                                keeper before this one; 0 while it is.  -1: never, or nobody knows
+                              */
+  PH_SET_APP_SHARED          /* boolean: the peer is one of a prefix, and all of them have the same
+                                app: tell it which peer this is (proxy_v2.h) [1.2] */
 };
 /* What report() says, for `peerhold status`. [1.1] */
 struct ph_report {
@@ -263,7 +267,8 @@ struct ph_host {
   /* Ends the peer link for that reason: what is queued goes out, then FIN; on_down follows.
    * In open(): the reason why it refuses.  Without a peer link: only noted as last_error. */
   void (*fail)(ph_instance*, enum ph_cause, enum ph_retry, const char* text);
-  int (*want_peer)(ph_instance*, bool); /* false: close, stop dialling, unlisten */
+  /* false: close, stop dialling, unlisten.  true also asks, see PH_ASKS_FOR_PEER. */
+  int (*want_peer)(ph_instance*, bool);
   /* Fills as much of *out as out->struct_size says; strings valid until the callback returns. */
   int (*link_info)(ph_instance*, ph_link, struct ph_link_info* out);
   uint64_t (*now_ms)(ph_instance*); /* monotonic */
@@ -299,6 +304,12 @@ struct ph_host {
   int64_t (*setting)(ph_instance*, enum ph_setting); /* -1: one that is not known here. [loop] */
   /* As complain(), for what may be meant but is seldom wise: `check` passes. [check] */
   void (*warn)(const ph_config*, uint32_t option, const char* text);
+
+  /* ---- [1.2] */
+  /* As log(), for what others can cause as often as they like: the 1st, 2nd, 4th, 8th ... time of
+   * that `kind` (< 16, the plugin's own numbers) in the session and once an hour, with the count;
+   * else at `debug`. [loop] */
+  void (*log_repeated)(ph_instance*, enum ph_log, uint32_t kind, const char* text);
   /* new members go here */
 };
 #define PH_HOST_HAS(h, fn) \
@@ -313,7 +324,9 @@ enum {
   PH_COLLISION = 8,     /* is shown PH_RIVAL and closes the loser itself */
   PH_DIALS_APP = 16,    /* dials its app links itself; without it the core dials or accepts `app` */
   PH_APP_OPTIONAL = 32, /* `app` may be left out */
-  PH_OWN_KEEPALIVES = 64 /* the protocol has its own: TCP keepalive is off unless configured */
+  PH_OWN_KEEPALIVES = 64, /* the protocol has its own: TCP keepalive is off unless configured */
+  PH_ASKS_FOR_PEER = 128  /* per-client, active: the peer is dialled for a client when the instance
+                             says want_peer(true), not as soon as the client is there [1.2] */
 };
 struct ph_plugin {
   size_t struct_size, option_size, metric_size; /* PH_PLUGIN_INIT */
@@ -384,6 +397,13 @@ struct ph_plugin {
   /* An operator's word.  PH_OK: done.  PH_ENOTSUP (NULL: always): there is no such thing here.  Any
    * other ph_status: refused, `reply` says why. */
   int (*command)(void* self, const struct ph_command*);
+
+  /* ---- [1.2] */
+  /* For how many ms pick() may ask for more bytes of one connection.  One that is undecided then
+   * goes to the first session, with PH_LINK_UNDECIDED, and one that has sent its last byte goes
+   * there as it is: so that they can be counted and told why.  NULL: both are closed, the one after
+   * connect_timeout of the first session. */
+  int64_t (*pick_wait)(const struct ph_host* host, const ph_config* const* sessions, size_t n);
   /* new members go here */
 };
 #define PH_PLUGIN_INIT                                                              \

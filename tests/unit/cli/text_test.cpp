@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/doctor_text.hpp"
 #include "cli/event_text.hpp"
 #include "cli/key_room.hpp"
 #include "cli/key_text.hpp"
@@ -275,4 +276,45 @@ TEST_CASE("listeners whose keys do not fit into the kernel") {
     config.sessions[0].keychain.clear();
     CHECK(crowded_listeners(config, 2).empty());
   }
+}
+
+TEST_CASE("a diagnosis: what is not well first in full, at most five lines a session") {
+  Diagnosis d;
+  d.sessions.push_back({"edge1", "192.0.2.1", {}});
+  d.sessions.push_back({"edge2",
+                        "192.0.2.2",
+                        {{"other-key", {"one", "two", "three"}},
+                         {"too-far", {"four", "five", "six"}},
+                         {"no-valid-key", {"seven\x1b[2J"}}}});
+  const Look plain;
+  const Doctored some = doctor_text(diagnosis_json(d), plain);
+  CHECK(some.found);
+  CHECK(some.text ==
+        "edge1 (192.0.2.1): all is well\n"
+        "edge2 (192.0.2.2): not well\n"
+        "  one\n  two\n  three\n  seven\\x1b[2J\n  and 1 more (--json)\n");
+  CHECK(diagnosis_json(d).find(R"({"code":"too-far","lines":["four","five","six"]})") !=
+        std::string::npos);
+
+  d.sessions.pop_back();
+  CHECK_FALSE(doctor_text(diagnosis_json(d), plain).found);
+  d.host.emplace();
+  d.host->kernel = "Linux 6.18";
+  d.host->tcp_md5 = true;
+  d.host->capture_text = "not permitted";
+  d.host->keys_per_listener = 963;
+  d.host->optmem_max = 131072;
+  d.host->counters.failure = 7;
+  Doctored all = doctor_text(diagnosis_json(d), plain);
+  CHECK_FALSE(all.found);  // what this host may not do is no fault of a session
+  CHECK(has(all.text, "1 session is well"));
+  CHECK(has(all.text, "Linux 6.18, TCP-MD5: yes"));
+  CHECK(
+      has(all.text, "CAP_NET_RAW: no (which key a peer signs with cannot be seen: not permitted)"));
+  CHECK(has(all.text, "room for 963 keys on a listener (net.core.optmem_max 131072)"));
+  CHECK(has(all.text, "7 signed with another key"));
+  d.host->tcp_md5 = false;
+  CHECK(doctor_text(diagnosis_json(d), plain).found);
+  CHECK_FALSE(doctor_text("{}", plain).found);
+  CHECK_FALSE(doctor_text("no json", plain).found);
 }

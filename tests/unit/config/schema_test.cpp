@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "config/config.hpp"
 #include "config/toml.hpp"
 
@@ -183,6 +185,37 @@ TEST_CASE("what is checked compares by content, not by place or origin") {
   CHECK(check(schema, "n = 5\nd = \"60s\"").checked == check(schema, "\n\n\nd = \"1m\"").checked);
   CHECK_FALSE(check(schema, "n = 6\nd = \"60s\"").checked == check(schema, "d = \"1m\"").checked);
   CHECK_FALSE(check(schema, "").checked == check(schema, "d = \"1m\"").checked);
+}
+
+TEST_CASE("what is kept of a running session's options is what differs, and reads the same") {
+  Option number = option(OptionType::integer, "n"), text = option(OptionType::string, "t"),
+         inner = option(OptionType::integer, "i"), table = option(OptionType::table, "table");
+  number.default_text = "5";
+  inner.default_text = "6";
+  table.fields = {inner};
+  const Schema schema = {number, text, table};
+  const Checked defaults = check(schema, "").checked;
+  for (const char* given : {"", "n = 5", "n = 7", "t = \"x\"", "table = {i = 8}",
+                            "n = 1\nt = \"y\"\ntable = {i = 9}"}) {
+    CAPTURE(given);
+    const Checked whole = check(schema, given).checked;
+    Checked kept = whole;
+    kept.keep_given(defaults);
+    REQUIRE(kept.size() == schema.size());
+    for (std::size_t i = 0; i < schema.size(); ++i) {
+      CHECK(kept.slot(i) == whole.slot(i));
+      CHECK((std::ranges::find(kept.given, i) != kept.given.end()) ==
+            !(whole.slot(i) == defaults.slot(i)));
+    }
+    CHECK(kept.slots.size() == kept.given.size());
+    CHECK(kept == whole);
+    CHECK(whole == kept);
+    CHECK_FALSE(kept == check(schema, "n = 6").checked);
+    const Checked copy = kept;
+    kept.keep_given(defaults);
+    CHECK(kept.given == copy.given);  // once is enough
+    for (const auto& slot : kept.slots) CHECK(slot.origin.empty());
+  }
 }
 
 TEST_CASE("texts show control characters, and never the value of what should be text") {

@@ -34,6 +34,13 @@ TEST_CASE("a request survives the way to text and back") {
   const auto hold_back = parse_request(render(hold));
   REQUIRE(hold_back);
   CHECK(*hold_back == hold);
+  Request doctor;
+  doctor.verb = Verb::doctor;
+  const auto doctor_back = parse_request(render(doctor));
+  REQUIRE(doctor_back);
+  CHECK(*doctor_back == doctor);
+  CHECK(only_looks(Verb::doctor));
+  CHECK_FALSE(only_looks(Verb::up));
   CHECK_FALSE(only_looks(Verb::hold));
   CHECK_FALSE(only_looks(Verb::release));
   CHECK(render(Request{}) == "{\"command\":\"status\"}\n");

@@ -30,6 +30,7 @@ TEST_CASE("a child is its parent for one peer") {
   CHECK(child.peer == (Endpoint{address("192.0.2.7"), 0, {}}));
   CHECK_FALSE(child.peer_prefix);
   CHECK(child.app->path == "/run/x/ix/192.0.2.7.192.0.2.7.{nobody}");
+  CHECK_FALSE(child.app_shared);
   CHECK(child_name("ix", address("2001:db8::1")) == "ix@2001:db8::1");
   parent.peer_prefix = *Prefix::parse("2001:db8::/64");
   CHECK(child_config(parent, address("2001:db8::1")).app->path ==
@@ -38,6 +39,7 @@ TEST_CASE("a child is its parent for one peer") {
   CHECK(expand_app_path("{name}{addr}", "{addr}", "x") == "{addr}x");
   parent.app = *Endpoint::parse("127.0.0.1:179");
   CHECK(child_config(parent, address("2001:db8::1")).app == parent.app);
+  CHECK(child_config(parent, address("2001:db8::1")).app_shared);
 }
 
 struct Place {

@@ -56,7 +56,7 @@ void reset_by(Fd& fd) {
 }
 
 Poll opened(Loop& loop, const Fd& fd, Ear& ear) {
-  auto poll = Poll::open(loop, fd.get(), &ear);
+  auto poll = Poll::open(loop, fd.get(), &ear, 0);
   REQUIRE(poll);
   return std::move(*poll);
 }
@@ -97,7 +97,7 @@ TEST_CASE("readable, writable, and silence after want(0)") {
 TEST_CASE(
     "a reset breaks the poller once, whatever was wanted, and data stays readable until then") {
   for (const unsigned wanted :
-       {unsigned{Poll::readable}, unsigned{Poll::writable}, unsigned{Poll::prioritized},
+       {unsigned{Poll::readable}, unsigned{Poll::writable}, unsigned{Poll::errors},
         unsigned{Poll::readable} | unsigned{Poll::writable}}) {
     CAPTURE(wanted);
     Loop loop;
@@ -149,7 +149,7 @@ TEST_CASE("an error without a hang-up breaks who waits for errors only") {
   REQUIRE(::connect(fd.get(), reinterpret_cast<sockaddr*>(&sa), *len) == 0);
   Ear ear;
   Poll poll = opened(loop, fd, ear);
-  poll.want(Poll::prioritized);
+  poll.want(Poll::errors);
   REQUIRE(::send(fd.get(), "x", 1, 0) == 1);  // ICMP: nobody there
   CHECK(turn_until(loop, [&] { return ear.broken == 1; }));
   turn_on(loop);
@@ -173,12 +173,12 @@ TEST_CASE("who waits for errors only hears of nothing else, and the loop does no
   Pair pair = tcp();
   Ear ear;
   Poll poll = opened(loop, pair.ours, ear);
-  poll.want(Poll::prioritized);
+  poll.want(Poll::errors);
   SUBCASE("data and a FIN") {
     REQUIRE(::write(pair.theirs.get(), "x", 1) == 1);
     pair.theirs.reset();
     turn_on(loop);
-    CHECK(poll.wanted() == Poll::prioritized);
+    CHECK(poll.wanted() == Poll::errors);
   }
   SUBCASE("a hang-up without an error: both directions have ended") {
     REQUIRE(::shutdown(pair.ours.get(), SHUT_WR) == 0);
@@ -187,7 +187,8 @@ TEST_CASE("who waits for errors only hears of nothing else, and the loop does no
   }
   SUBCASE("urgent data") {
     REQUIRE(::send(pair.theirs.get(), "!", 1, MSG_OOB) == 1);
-    CHECK(turn_until(loop, [&] { return poll.wanted() == 0; }));
+    turn_on(loop);
+    CHECK(poll.wanted() == Poll::errors);
   }
   turn_on(loop);
   CHECK(ear.calls == 0);
@@ -247,9 +248,48 @@ TEST_CASE(
 TEST_CASE("what cannot be polled is an error in words") {
   Loop loop;
   Ear ear;
-  const auto none = Poll::open(loop, -1, &ear);
+  const auto none = Poll::open(loop, -1, &ear, Poll::readable);
   REQUIRE_FALSE(none);
   CHECK(none.error().code == EBADF);
+}
+
+TEST_CASE("the loop goes on as long as somebody waits for a descriptor") {
+  Loop loop;
+  Pair pair = tcp();
+  Ear ear;
+  Poll poll = opened(loop, pair.ours, ear);
+  CHECK_FALSE(loop.turn());
+  poll.want(Poll::readable);
+  CHECK(loop.turn());
+  poll.want(Poll::errors);
+  CHECK(loop.turn());
+  poll.want(0);
+  CHECK_FALSE(loop.turn());
+  poll.want(Poll::readable);
+  poll.close();
+  CHECK_FALSE(loop.turn());
+}
+
+TEST_CASE("a callback may close another poller whose event was fetched with its own") {
+  Loop loop;
+  Pair one = tcp(), two = tcp();
+  struct Closer final : Poll::Target {
+    void ready(unsigned, bool) override {
+      ++calls;
+      other->close();
+    }
+    int calls = 0;
+    Poll* other = nullptr;
+  } first, second;
+  auto a = Poll::open(loop, one.ours.get(), &first, Poll::readable);
+  auto b = Poll::open(loop, two.ours.get(), &second, Poll::readable);
+  REQUIRE((a && b));
+  first.other = &*b;
+  second.other = &*a;
+  REQUIRE(::write(one.theirs.get(), "x", 1) == 1);
+  REQUIRE(::write(two.theirs.get(), "x", 1) == 1);
+  CHECK(turn_until(loop, [&] { return first.calls + second.calls > 0; }));
+  CHECK(first.calls + second.calls == 1);
 }
 
 }  // namespace

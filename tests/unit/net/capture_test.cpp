@@ -19,6 +19,11 @@ struct Seen {
   std::vector<std::uint32_t> keys;  // those it is signed with
 };
 
+struct Couple {
+  const char *near, *far;
+};
+constexpr Couple couples[] = {{"127.0.0.2", "127.0.0.1"}, {"fd00::2", "fd00::1"}};
+
 struct Wire {
   Loop loop;
   std::vector<Key> keys;
@@ -78,14 +83,13 @@ struct Wire {
 };
 
 TEST_CASE("the key that the kernel signs with is found among several") {
-  for (const auto& [near, far] :
-       {std::pair{"127.0.0.2", "127.0.0.1"}, std::pair{"fd00::2", "fd00::1"}})
+  for (const Couple& two : couples)
     for (std::size_t i = 0; i < 3; ++i) {
-      CAPTURE(near);
+      CAPTURE(two.near);
       CAPTURE(i);
       Wire wire;
-      wire.open({{endpoint(near), endpoint(far)}});
-      wire.talk(near, far, &wire.keys[i]);
+      wire.open({{endpoint(two.near), endpoint(two.far)}});
+      wire.talk(two.near, two.far, &wire.keys[i]);
       REQUIRE(wire.all());
       for (const Seen& s : wire.seen) {
         CHECK(s.is_signed);
@@ -127,17 +131,16 @@ TEST_CASE("each segment comes once, and says which way it went") {
 }
 
 TEST_CASE("the largest segments are seen whole") {
-  for (const auto& [near, far] :
-       {std::pair{"127.0.0.2", "127.0.0.1"}, std::pair{"fd00::2", "fd00::1"}}) {
+  for (const Couple& two : couples) {
     Wire wire;
-    wire.open({{endpoint(near), endpoint(far)}});
+    wire.open({{endpoint(two.near), endpoint(two.far)}});
     constexpr std::size_t bytes = 400000;
     // Nobody reads while it is sent: it must fit the buffers.
-    const Fd listener = bound(endpoint(far));
-    REQUIRE(tcp_auth::set_key(listener.get(), prefix(near), wire.keys[1]));
+    const Fd listener = bound(endpoint(two.far));
+    REQUIRE(tcp_auth::set_key(listener.get(), prefix(two.near), wire.keys[1]));
     REQUIRE(listen(listener.get(), 1) == 0);
-    const Fd client = bound(endpoint(near));
-    REQUIRE(tcp_auth::set_key(client.get(), prefix(far), wire.keys[1]));
+    const Fd client = bound(endpoint(two.near));
+    REQUIRE(tcp_auth::set_key(client.get(), prefix(two.far), wire.keys[1]));
     REQUIRE(connect_to(client, local_endpoint(listener.get())));
     const Fd server(accept(listener.get(), nullptr, nullptr));
     unblock(client);
@@ -188,6 +191,31 @@ TEST_CASE("any address, and any port") {
   CHECK_FALSE(wire.seen[0].outgoing);
 }
 
+TEST_CASE("only what opens a connection") {
+  Wire wire;
+  for (const bool many : {false, true}) {
+    std::vector<Capture::Pair> pairs{{endpoint("127.0.0.1"), endpoint("0.0.0.0"), true}};
+    if (many)  // the wider filter, and then the list decides
+      for (int i = 1; i < 80; ++i)
+        pairs.push_back({endpoint("127.0.0.1"), endpoint("127.9.0." + std::to_string(i))});
+    wire.open(pairs);
+    wire.talk("127.0.0.2", "127.0.0.1", &wire.keys[0]);
+    wire.open({{endpoint("127.0.0.1"), endpoint("127.0.0.3")}, pairs.front()});
+    wire.talk("127.0.0.2", "127.0.0.1", &wire.keys[0]);
+    wire.talk("127.0.0.3", "127.0.0.1", &wire.keys[0]);
+    REQUIRE(wire.all());
+    std::size_t of_two = 0;
+    for (const Seen& s : wire.seen) {
+      if (s.from.address == endpoint("127.0.0.3").address ||
+          s.to.address == endpoint("127.0.0.3").address)
+        continue;
+      CHECK((s.flags & Segment::syn) != 0);
+      ++of_two;
+    }
+    CHECK(of_two == 2);
+  }
+}
+
 TEST_CASE("a thousand pairs share one capture") {
   Wire wire;
   std::vector<Capture::Pair> pairs;
@@ -204,9 +232,10 @@ TEST_CASE("a thousand pairs share one capture") {
     CHECK(s.keys == std::vector<std::uint32_t>{2});
   }
   // Not so many that the kernel would refuse the filter, however many are asked for.
-  for (const std::size_t n : {0u, 1u, 32u, 33u}) {
-    std::vector<Capture::Pair> six(n, {endpoint("[fd00::1]:1"), endpoint("[fd00::2]:2")});
+  for (const std::size_t n : {0u, 1u, 32u, 40u, 5000u}) {
+    std::vector<Capture::Pair> six(n, {endpoint("[fd00::1]:1"), endpoint("[fd00::2]:2"), true});
     CHECK(capture_filter(six).size() <= BPF_MAXINSNS);
+    CHECK((capture_filter(six).size() == capture_filter(six, true).size()) == (n > 32));
     wire.open(six);
   }
 }

@@ -133,6 +133,21 @@ TEST_CASE("given values, nested ones too, survive a move of the config") {
   CHECK(read.complained[2].text.find("wait: refused") != std::string::npos);
 }
 
+TEST_CASE("a plugin reads the same of what a running session keeps") {
+  Tree given{{"flag", value(false, 1), {}}, {"text", value(std::string("x"), 2), {}}};
+  const Value tree = value(given, 1);
+  Read r(&tree);
+  Checked none = check_table(r.schema, nullptr, "s", {}, r.wrong);
+  r.values.keep_given(none);
+  CHECK(r.values.slots.size() == 2);
+  const PluginConfig config = r.config();
+  CHECK(r.host.opt_int(config.get(), flag) == 0);
+  CHECK(r.host.opt_int(config.get(), wait) == -1);
+  CHECK(r.host.opt_int(config.get(), colour) == 1);
+  CHECK(std::string(r.host.opt_str(config.get(), text)) == "x");
+  CHECK(r.host.opt_count(config.get(), routes) == 0);
+}
+
 TEST_CASE("questions outside of the schema get neutral answers") {
   Read read(nullptr);
   const auto config = read.config();

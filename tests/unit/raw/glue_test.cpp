@@ -275,7 +275,7 @@ TEST_CASE("idle_timeout: re-armed while something moves, then both ends are clos
   run.host.links[1].idle_ms = 1000;
   run.host.links[1].unsent = 1;
   raw_plugin.on_timer(run.self, 0);
-  CHECK(run.host.take() == Said{"metric idle_closed_total", "close peer", "abort app1"});
+  CHECK(run.host.take() == Said{"close peer", "abort app1", "metric idle_closed_total"});
 
   Running never;
   never.open(false);
@@ -292,7 +292,7 @@ TEST_CASE("persistent: idle_timeout frees the app's place and leaves the link al
   run.up(1);
   run.host.links[PH_PEER].idle_ms = run.host.links[1].idle_ms = 2000;
   raw_plugin.on_timer(run.self, 0);
-  CHECK(run.host.take() == Said{"metric idle_closed_total", "close app1"});
+  CHECK(run.host.take() == Said{"close app1", "metric idle_closed_total"});
 }
 
 TEST_CASE("reload takes every option live") {

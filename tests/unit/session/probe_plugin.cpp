@@ -23,6 +23,12 @@ constexpr ph_option options[] = {
     {.name = "to", .help = "May be dialled.", .type = PH_ENDPOINT, .flags = PH_OPT_LIVE},
 };
 
+#ifdef PROBE_WAITS
+constexpr ph_metric metrics[] = {{.name = "plain", .help = "A counter."},
+                                 {.name = "by_word", .help = "With a label.", .label = "word"},
+                                 {.name = "level", .help = "A gauge.", .gauge = 1}};
+#endif
+
 constexpr const char* causes[] = {
     "connect-refused", "connect-timeout", "unreachable", "auth-mismatch",
     "auth-missing",    "auth-unexpected", "peer-closed", "peer-reset",
@@ -166,6 +172,10 @@ constinit const ph_plugin peerhold_plugin_1 = {
     .licence = "MIT",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
+#ifdef PROBE_WAITS
+    .metrics = metrics,
+    .n_metrics = 3,
+#endif
     .flags = PH_PERSISTENT | PH_PER_CLIENT | PH_APP_OPTIONAL | PROBE_FLAGS,
     .max_frame = PROBE_MAX_FRAME,
     .open = open,
@@ -187,5 +197,10 @@ constinit const ph_plugin peerhold_plugin_1 = {
 #ifdef PROBE_SAYS
     .report = report,
     .command = command,
+#endif
+#ifdef PROBE_WAITS
+    .pick_wait = [](const ph_host*, const ph_config* const*, std::size_t) -> std::int64_t {
+      return 50;
+    },
 #endif
 };

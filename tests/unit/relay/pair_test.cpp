@@ -1,21 +1,21 @@
-// raw's decisions, event by event.
+// What a relay decides, event by event.
 #include "pair.hpp"
 
 #include <doctest/doctest.h>
 
 #include <initializer_list>
 
-using raw::Acts;
-using raw::End;
-using raw::Pair;
-using raw::Side;
+using relay::Acts;
+using relay::End;
+using relay::Pair;
+using relay::Side;
 
 namespace {
 
 constexpr int peer = 0, app = 1;
-constexpr raw::Rules per_client{}, persistent{.persistent = true};
-constexpr raw::Rules with_header{.header = true};
-constexpr raw::Rules persistent_reset{.persistent = true, .reset_on_app_loss = true};
+constexpr relay::Rules per_client{}, persistent{.persistent = true};
+constexpr relay::Rules with_header{.header = true};
+constexpr relay::Rules persistent_reset{.persistent = true, .reset_on_app_loss = true};
 const Acts nothing{};
 
 Acts only(End on_peer, End on_app) {
@@ -34,7 +34,7 @@ Acts splice() {
   acts.splice = true;
   return acts;
 }
-Pair paired(raw::Rules rules) {
+Pair paired(relay::Rules rules) {
   Pair pair(rules);
   pair.up(Side::peer, false);
   pair.up(Side::app, true);
@@ -45,7 +45,7 @@ Pair paired(raw::Rules rules) {
 }  // namespace
 
 TEST_CASE("a pair relays when both ends are up, in either order") {
-  for (const Side first : raw::both) {
+  for (const Side first : relay::both) {
     Pair pair(per_client);
     CHECK(pair.up(first, true) == nothing);
     CHECK_FALSE(pair.flows(first));
@@ -56,7 +56,7 @@ TEST_CASE("a pair relays when both ends are up, in either order") {
 }
 
 TEST_CASE("per-client: FINs pass one by one, and the second one ends the pair") {
-  for (const Side first : raw::both) {
+  for (const Side first : relay::both) {
     auto pair = paired(per_client);
     CHECK(pair.eof(first) == fin_to(static_cast<int>(other(first))));
     CHECK(pair.flows(other(first)));
@@ -99,7 +99,7 @@ TEST_CASE("per-client: the end of one is the end of the other") {
   };
   for (const Row& row : {Row{true, false, 0, End::close}, Row{false, false, 0, End::abort},
                          Row{true, true, 0, End::abort}, Row{true, false, 9, End::abort}}) {
-    for (const Side gone : raw::both) {
+    for (const Side gone : relay::both) {
       auto pair = paired(per_client);
       pair.input(Side::peer, row.held);
       const auto acts = pair.down(gone, row.clean, row.lost);
@@ -118,7 +118,7 @@ TEST_CASE("per-client: an app that cannot be reached is a reset for the client")
 }
 
 TEST_CASE("per-client: an end that comes up too late is reset") {
-  for (const Side gone : raw::both) {
+  for (const Side gone : relay::both) {
     Pair pair(per_client);
     pair.up(gone, false);
     CHECK(pair.down(gone, true, false) == nothing);
@@ -182,7 +182,7 @@ TEST_CASE("persistent: what a leaving app had sent goes out first") {
 TEST_CASE("persistent: on_app_loss = reset drops the link, once, and only a link that is there") {
   auto pair = paired(persistent_reset);
   Acts lost = only(End::none, End::close);
-  lost.loss = raw::Loss::app_lost;
+  lost.loss = relay::Loss::app_lost;
   CHECK(pair.eof(Side::app) == lost);
 
   auto reset = paired(persistent_reset);
@@ -202,7 +202,7 @@ TEST_CASE("persistent: the end of the link is a FIN to the app, a reset when byt
   auto unsent = paired(persistent);
   CHECK(unsent.down(Side::peer, true, true) == only(End::none, End::abort));
 
-  for (const Side side : raw::both) {
+  for (const Side side : relay::both) {
     auto held = paired(persistent);
     held.input(side, 1);
     CHECK(held.down(Side::peer, true, false) == only(End::none, End::abort));
@@ -217,7 +217,7 @@ TEST_CASE("persistent: the end of the link is a FIN to the app, a reset when byt
 TEST_CASE("persistent: a FIN of the peer ends the link when its bytes are with an app") {
   auto pair = paired(persistent);
   Acts over;
-  over.loss = raw::Loss::peer_closed;
+  over.loss = relay::Loss::peer_closed;
   CHECK(pair.eof(Side::peer) == over);
 
   Pair waiting(persistent);

@@ -1,6 +1,6 @@
 #include "pair.hpp"
 
-namespace raw {
+namespace relay {
 
 Acts Pair::up(Side side, bool outgoing) {
   Acts acts;
@@ -125,4 +125,4 @@ void Pair::lose_app(Acts& acts, End how) {
   }
 }
 
-}  // namespace raw
+}  // namespace relay

@@ -1,14 +1,14 @@
-// Pair: what raw decides about its two ends, the peer link and one app link. Pure: no host, no
+// Pair: what a relay decides about its two ends, the peer link and one app link. Pure: no host, no
 // clock.
 //
-// Each event answers with the acts that it calls for; raw.cpp carries them out in the order in
+// Each event answers with the acts that it calls for; Relay carries them out in the order in
 // which the members of Acts stand. One Pair an instance.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-namespace raw {
+namespace relay {
 
 enum class Side : std::uint8_t { peer, app };
 constexpr Side both[] = {Side::peer, Side::app};
@@ -83,4 +83,4 @@ class Pair {
   bool header_due_ = false, spliced_ = false;
 };
 
-}  // namespace raw
+}  // namespace relay
