@@ -30,9 +30,9 @@ with Lab("near", "far") as lab:
     grown = keeper.memory() - before
     require(grown < CLIENTS * EACH, f"{grown >> 10} KiB for {CLIENTS} silent clients")
     same(ask(connect(near, NEAR_APP), "a.example.net").says, "server None", "a client among them")
+    wait_for(lambda: counted(keeper, "refused_total") == {"timeout": CLIENTS}, 60, "counted")
     for sock in clients:
         same(alert_of(sock), None, "ended without a word")
-    wait_for(lambda: counted(keeper, "refused_total") == {"timeout": CLIENTS}, 20, "counted")
     same(keeper.log_text().count("refused, timeout: "), 10, "lines about a thousand: the 1st, 2nd, 4th … 512th")
     wait_for(lambda: keeper.status("link")["links"] <= 1, 20, "all are gone")
     same(ask(connect(near, NEAR_APP), "a.example.net").says, "server None", "after")
