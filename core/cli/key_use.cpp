@@ -14,8 +14,13 @@ namespace {
 constexpr Milliseconds look_again{100};
 constexpr auto patience = std::chrono::seconds(30);  // more than the keeper has with the peer
 
+struct Now {
+  Json key;
+  bool confirmed = false, linked = false;
+};
+
 // What the session says of its key.
-int key_now(const Arguments& arguments, Json& key, bool& confirmed) {
+int look(const Arguments& arguments, Now& now) {
   Request request;
   request.verb = Verb::status;
   request.name = arguments.name();
@@ -24,8 +29,10 @@ int key_now(const Arguments& arguments, Json& key, bool& confirmed) {
   const Json answer = parse_json(json);
   const Json& sessions = field(answer, "sessions");
   if (sessions.is_array() && !sessions.empty()) {
-    key = field(sessions[0], "key");
-    confirmed = flag(sessions[0], "key_confirmed");
+    now.key = field(sessions[0], "key");
+    now.confirmed = flag(sessions[0], "key_confirmed");
+    const std::string state = text(sessions[0], "state");
+    now.linked = state == "opening" || state == "established";
   }
   return ok;
 }
@@ -43,22 +50,31 @@ int run(const Arguments& arguments) {
   std::string json;
   if (const int code = ask_keeper(arguments, request, json); code != ok) return code;
   if (!print(escape_control(text(parse_json(json), "reply")) + "\n")) return failed;
-  Json key;
-  bool confirmed = false;
+  Now now;
+  bool awaited = false;
   const auto until = std::chrono::steady_clock::now() + patience;
   do {
-    if (const int code = key_now(arguments, key, confirmed); code != ok) return code;
-    if (confirmed) break;
+    if (const int code = look(arguments, now); code != ok) return code;
+    if (now.confirmed) break;
+    awaited = true;
     std::this_thread::sleep_for(look_again);
   } while (std::chrono::steady_clock::now() < until);
-  if (static_cast<std::uint32_t>(number(key, "id")) != request.id) {
-    complain("the peer did not come along: key " +
-             std::to_string(static_cast<std::uint32_t>(number(key, "id"))) +
-             " is in use again, and the session is as it was");
+  const auto used = static_cast<std::uint32_t>(number(now.key, "id"));
+  if (used != request.id) {
+    complain(text(now.key, "cause") == "fallback"
+                 ? "the peer did not come along: key " + std::to_string(used) +
+                       " is in use again, and the session is as it was"
+                 : "key " + std::to_string(used) +
+                       " is in use by now (cause: " + escape_control(text(now.key, "cause")) + ")");
     return failed;
   }
-  return print(confirmed ? "key " + id + " is in use\n"
-                         : "key " + id + " is in use, not yet by the peer\n")
+  if (awaited && now.confirmed && !now.linked) {
+    complain("the link ended before the peer was seen to come along; key " + id +
+             " is in use for the links to come");
+    return failed;
+  }
+  return print(now.confirmed ? "key " + id + " is in use\n"
+                             : "key " + id + " is in use, not yet by the peer\n")
              ? ok
              : failed;
 }

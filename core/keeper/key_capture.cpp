@@ -2,6 +2,8 @@
 // by auth/window (may it be a repetition?) and auth/follower (does the peer still answer?).
 #include "keeper/key_capture.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 
 #include "net/progress.hpp"
@@ -15,13 +17,23 @@ constexpr int segments_a_look = 1024;
 constexpr int digests_a_look = 128;  // some 2 µs each
 constexpr unsigned segments_a_link = 4;
 
+// Of one socket for ever.
+std::uint64_t cookie_of(int fd) {
+  std::uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size);
+  return cookie;
+}
+
 }  // namespace
 
 KeyCapture::KeyCapture(Loop& loop, Log& log) : loop_(loop), log_(log) {}
 
 void KeyCapture::watch(const std::vector<Session*>& sessions) {
-  if (sessions != sessions_) {
+  std::map<std::uint64_t, Window> known;  // by cookie: addresses and descriptors come again
+  if (std::exchange(changed_, false) || sessions != sessions_) {
     sessions_ = sessions;
+    for (const auto& [ends, eye] : eyes_) known.emplace(eye.cookie, eye.window);
     eyes_.clear();
     generations_.clear();
     reopen();
@@ -29,16 +41,16 @@ void KeyCapture::watch(const std::vector<Session*>& sessions) {
   for (Session* session : sessions_) {
     if (!session->keys().follows()) continue;
     const unsigned now = session->keys().generation();
-    const auto [known, made] = generations_.emplace(session, now);
-    if (!made && std::exchange(known->second, now) == now) continue;
-    std::map<Ends, Window> windows;
+    const auto [last, made] = generations_.emplace(session, now);
+    if (!made && std::exchange(last->second, now) == now) continue;
     for (auto it = eyes_.begin(); it != eyes_.end();) {
-      if (it->second.session == session) windows.emplace(it->first, it->second.window);
+      if (it->second.session == session) known.emplace(it->second.cookie, it->second.window);
       it = it->second.session == session ? eyes_.erase(it) : std::next(it);
     }
     session->each_peer_socket([&](int fd) {
-      const Ends ends{local_endpoint(fd), remote_endpoint(fd)};
-      eyes_.emplace(ends, Eye{session, fd, windows[ends]});
+      const std::uint64_t cookie = cookie_of(fd);
+      eyes_.emplace(Ends{local_endpoint(fd), remote_endpoint(fd)},
+                    Eye{session, fd, cookie, known[cookie]});
     });
   }
 }

@@ -21,6 +21,8 @@ class KeyCapture {
 
   // Whose segments: asked at every look, cheap as long as nothing has changed.
   void watch(const std::vector<Session*>&);
+  // The sessions are the same, and some have other chains.
+  void chains_changed() { changed_ = true; }
   bool open() const { return capture_ != nullptr; }
   // Empties the queue. `failing`: looks at who signed what, and tells the sessions' keys.
   // `quickly`: something is being found out, so a longer queue.
@@ -31,6 +33,7 @@ class KeyCapture {
   struct Eye {
     Session* session;
     int fd;
+    std::uint64_t cookie;
     Window window;
     unsigned looked_at = 0;  // segments, in this look
   };
@@ -53,7 +56,7 @@ class KeyCapture {
   std::map<Ends, Eye> eyes_;
   std::vector<Capture::Pair> pairs_;
   std::unique_ptr<Capture> capture_;
-  bool refused_ = false, failing_ = false, quick_ = false;
+  bool changed_ = false, refused_ = false, failing_ = false, quick_ = false;
   int digests_left_ = 0;
 };
 

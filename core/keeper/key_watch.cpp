@@ -53,6 +53,7 @@ const Key* KeyWatch::scheduled_key(const std::string& chain) const {
 
 void KeyWatch::look() {
   const std::vector<Session*> all = sessions_();
+  capture_.chains_changed();
   const bool watch = std::ranges::any_of(all, [](const Session* s) { return s->keys().several(); });
   if (!watch) {
     timer_.stop();

@@ -106,7 +106,9 @@ void Keys::sign_everything() {
 void Keys::use_chain(const KeyChain* chain) {
   const bool other = chain_ != nullptr && chain != nullptr && chain->name() != chain_->name();
   chain_ = chain;
-  guests_.clear();
+  std::erase_if(guests_, [&](const auto& guest) {
+    return other || chain == nullptr || chain->find(guest.second) == nullptr;
+  });
   if (chain_ == nullptr) return;
   trial_.reset();
   follower_ = {};
@@ -235,7 +237,10 @@ void Keys::follow(const KeyMoment& m) {
       const std::uint32_t to = by_trial ? *trial_ : does.id;
       trial_.reset();
       tell(What::peer, to, by_trial ? "the peer answers under it" : "the peer signs with it");
-      if (by_trial) tell(What::confirmed, 0, "");  // it has just answered
+      if (choice_.id != to)
+        sign_everything();  // its time has just ended
+      else if (by_trial)
+        tell(What::confirmed, 0, "");  // it has just answered
       break;
     }
   }
@@ -330,11 +335,17 @@ Result<std::string> Keys::use(std::uint32_t id) {
     return Error{chain_ == nullptr ? "session \"" + session_.name() + "\" is not authenticated"
                                    : "keychain \"" + chain_->name() + "\" has no key " + number(id),
                  ENOKEY, Cause::admin};
-  if (id == choice_.id && !trial_) return "key " + number(id) + " is in use already";
+  if (id == choice_.id) {
+    follower_ = {};
+    if (std::exchange(trial_, std::nullopt)) sign_everything();
+    return "key " + number(id) + " is in use already";
+  }
   const std::uint32_t from = choice_.id;
   tell(What::use, id, "an operator wants it");
+  if (!linked()) return "key " + number(id) + " is in use for the links to come; there is none now";
   if (!choice_.moving)
-    return "key " + number(id) + " is in use for the links to come; there is none now";
+    return "moved back from key " + number(from) + " to key " + number(id) +
+           ", on which the peer was last seen";
   return "moved from key " + number(from) + " to key " + number(id) + "; the peer has " +
          format_duration(KeyChoice::grace) + " to come along";
 }

@@ -7,6 +7,7 @@ import time
 
 from kit import *
 from kit.keys import *
+from kit.md5 import counters
 
 with Lab("near", "first", "second") as lab:
     near, first, second = lab
@@ -39,6 +40,14 @@ with Lab("near", "first", "second") as lab:
         talk(b.dial(PORT))
     c = Peer(first, near.ip, "two").dial(PORT)
     talk(c)
+    # A reload leaves each on its key.
+    with near:
+        before = counters()["TCPMD5Failure"]
+    keeper.reload()
+    for sock in (one, other, c, a.dial(PORT), b.dial(PORT)):
+        talk(sock)
+    with near:
+        same(counters()["TCPMD5Failure"], before, "segments that failed after a reload")
     unanswered(second, near.at(PORT), "three")
     same(keeper.status("link")["key"]["id"], 1, "the key of the rest")
     # A lifetime moves them all.

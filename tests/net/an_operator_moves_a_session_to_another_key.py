@@ -41,6 +41,19 @@ with Lab("near", "far") as lab:
         same((now["key"]["id"], now["key"]["cause"], now["established_count"], now["health"]), (2, "fallback", 1, "degraded"), "after the fallback")
         require("did not come along" in now["health_text"], now["health_text"])
 
+        # Second thoughts within the time that the peer has.
+        for to, moved in (("3", ("2", "3")), ("2", ("3", "2"))):
+            asked = threading.Thread(target=lambda to=to: answer.append(keeper.cli("key", "use", "link", to, expect=None)))
+            asked.start()
+            wait_for(lambda: [(e["from"], e["to"]) for e in events.find(event="key")][-1] == moved, 20, f"the move {moved}")
+        asked.join(60)
+        wait_for(lambda: len(answer) == 3, 30)
+        same({(a.returncode, a.stdout.splitlines()[0].split(";")[0].split(",")[0]) for a in answer[1:]},
+             {(1, "moved from key 2 to key 3"), (0, "moved back from key 3 to key 2")}, "answers to second thoughts")
+        require(any("is in use by now (cause: operator)" in a.stderr for a in answer[1:]), f"{answer}")
+        for stream in streams:
+            stream.flows(60)
+
         for words, code, text in ((("link", "9"), 3, "no key 9"), (("nobody", "1"), 3, "no session"), (("link", "x"), 2, "no key id"),
                                   (("link",), 2, "missing")):
             done = keeper.cli("key", "use", *words, expect=code)
