@@ -260,7 +260,8 @@ std::optional<WallTime> KeyChain::valid_until(WallTime now) const {
 }
 
 bool KeyChain::same(const KeyChain& other) const {
-  return std::equal(keys_.begin(), keys_.end(), other.keys_.begin(), other.keys_.end(),
+  return rollover_ == other.rollover_ && tolerance_ == other.tolerance_ &&
+         std::equal(keys_.begin(), keys_.end(), other.keys_.begin(), other.keys_.end(),
                     [](const ChainKey& a, const ChainKey& b) {
                       return a.key.id == b.key.id && a.key.algorithm == b.key.algorithm &&
                              a.start == b.start && a.end == b.end &&

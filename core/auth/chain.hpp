@@ -38,7 +38,7 @@ class KeyChain {
   // When the keys that follow one another from `now` on come to an end: no key is valid then. None:
   // some key is valid for ever, or none is valid now.
   std::optional<WallTime> valid_until(WallTime now) const;
-  // Same ids, lifetimes and secrets (constant time in the secrets), in the same order?
+  // Same rules, ids, lifetimes and secrets (constant time in the secrets), in the same order?
   bool same(const KeyChain&) const;
 
  private:

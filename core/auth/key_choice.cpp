@@ -10,10 +10,21 @@ namespace {
 
 using What = KeyEvent::What;
 
-bool has_begun(const KeyChain& chain, std::uint32_t id, WallTime now) {
-  return std::ranges::any_of(chain.keys(), [&](const ChainKey& key) {
-    return key.key.id == id && (!key.start || WallTime(*key.start) <= now);
-  });
+std::optional<std::chrono::sys_seconds> start_of(const KeyChain& chain, std::uint32_t id) {
+  const auto key = std::ranges::find(chain.keys(), id, [](const ChainKey& k) { return k.key.id; });
+  return key == chain.keys().end() ? std::nullopt : key->start;
+}
+
+// What the lifetimes want.
+void schedule(KeyChoice& c, const KeyChain& chain, WallTime now) {
+  c.scheduled = chain.in_use(now).id;
+  c.began = start_of(chain, c.scheduled);
+  if (c.began && now < WallTime(*c.began)) c.began.reset();
+}
+
+// Its start was reached, is in the file as it was, and is ahead again.
+bool clock_was_set_back(const KeyChoice& c, const KeyChain& chain, WallTime now) {
+  return c.began && now < WallTime(*c.began) && start_of(chain, c.scheduled) == c.began;
 }
 
 KeyStep move(KeyChoice& c, std::uint32_t to, KeyCause cause, const KeyEvent& event) {
@@ -44,9 +55,9 @@ KeyStep by_lifetime(KeyChoice& c, const KeyChain& chain, const KeyEvent& event) 
   const std::uint32_t wanted = chain.in_use(event.wall).id;
   const bool first = !std::exchange(c.clock_heard, true);
   if (wanted != c.scheduled) {
-    // The clock was set back: a move that was made is not taken back, nor made a second time.
-    if (!first && !has_begun(chain, c.scheduled, event.wall)) return KeyStep::none;
-    c.scheduled = wanted;
+    // A move that was made is not taken back, nor made a second time.
+    if (!first && clock_was_set_back(c, chain, event.wall)) return KeyStep::none;
+    schedule(c, chain, event.wall);
     return wanted == c.id ? KeyStep::none : move(c, wanted, KeyCause::schedule, event);
   }
   // The peer's choice counts only as long as its key is one that we would follow it to.
@@ -74,7 +85,8 @@ std::string_view to_string(KeyCause cause) {
 
 KeyChoice first_choice(const KeyChain& chain, WallTime now) {
   KeyChoice c;
-  c.id = c.scheduled = chain.in_use(now).id;
+  schedule(c, chain, now);
+  c.id = c.scheduled;
   return c;
 }
 
@@ -88,10 +100,9 @@ KeyStep step(KeyChoice& c, const KeyChain& chain, const KeyEvent& event) {
     case What::reloaded: {
       const bool gone = chain.find(c.id) == nullptr;
       if (gone) {
-        c.scheduled = chain.in_use(event.wall).id;
+        schedule(c, chain, event.wall);
         return move(c, c.scheduled, KeyCause::schedule, event);
       }
-      if (chain.find(c.scheduled) == nullptr) c.clock_heard = false;  // nothing to compare with
       return by_lifetime(c, chain, event);
     }
     case What::peer:

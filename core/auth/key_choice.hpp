@@ -5,7 +5,9 @@
 // for a user is in docs/keys.md.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "auth/chain.hpp"
@@ -25,11 +27,12 @@ struct KeyChoice {
   std::uint32_t id = 0;
   KeyCause cause = KeyCause::schedule;
   std::uint32_t scheduled = 0;  // what the lifetimes wanted when they were last asked
-  bool clock_heard = false;     // … with a clock that could be trusted
-  bool moving = false;          // the peer has not been seen on `id` since we moved to it
-  bool late = false;            // … and the time for it is over
-  std::uint32_t before = 0;     // while moving: the key that the peer was last seen on
-  SteadyTime since{};           // of the last move
+  std::optional<std::chrono::sys_seconds> began;  // … its start, when that was reached
+  bool clock_heard = false;                       // … with a clock that could be trusted
+  bool moving = false;       // the peer has not been seen on `id` since we moved to it
+  bool late = false;         // … and the time for it is over
+  std::uint32_t before = 0;  // while moving: the key that the peer was last seen on
+  SteadyTime since{};        // of the last move
   bool operator==(const KeyChoice&) const = default;
 };
 

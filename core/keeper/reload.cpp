@@ -120,7 +120,7 @@ std::vector<ReloadAction> diff(const Config& from, const Config& to,
   const auto keys_changed = [&](const std::string& chain) {
     const auto a = old_chains.find(chain), b = new_chains.find(chain);
     if (a == old_chains.end() || b == new_chains.end()) return false;
-    return !a->second.same(b->second) || a->second.rollover() != b->second.rollover();
+    return !a->second.same(b->second);
   };
   std::vector<ReloadAction> actions;
   for (const SessionConfig& now : to.sessions) {

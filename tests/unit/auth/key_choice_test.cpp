@@ -220,6 +220,24 @@ TEST_CASE("a chain that is read again") {
   s.is(4, KeyCause::schedule, true);
 }
 
+TEST_CASE("a start that is put off in the file takes its move back, and comes again") {
+  Session s(two());
+  s.after(100);
+  s.hear(What::confirmed);
+  s.chain = chain_of(Rollover::follow, {{1, {}, 900}, {2, 500, {}}});
+  CHECK(s.hear(What::reloaded) == KeyStep::moved);
+  s.is(1, KeyCause::schedule, true);
+  s.hear(What::confirmed);
+  CHECK(s.after(399) == KeyStep::none);
+  CHECK(s.after(1) == KeyStep::moved);
+  s.is(2, KeyCause::schedule, true);
+  // Read again with a clock that was set back meanwhile: as it was.
+  s.hear(What::confirmed);
+  s.wall = 50;
+  CHECK(s.hear(What::reloaded) == KeyStep::none);
+  s.is(2, KeyCause::schedule, false);
+}
+
 TEST_CASE("when no key is valid the last to end stays") {
   Session s(chain_of(Rollover::follow, {{1, {}, 50}, {2, 10, 100}}));
   s.after(20);

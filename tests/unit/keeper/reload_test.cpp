@@ -241,8 +241,8 @@ TEST_CASE("contents of a key chain") {
   CHECK(words(between(base, text(key1 + key2 + other))) == changed);
   CHECK(words(between(text(key1 + key2 + other), base)) == changed);
   CHECK(words(between(base, text(key1 + "end = 2100-01-01T00:00:00Z\n" + other))) == changed);
-  CHECK(words(between(base, text("[keychain.edge]\nrollover = \"manual\"\n" + key1 + other))) ==
-        changed);
+  for (const std::string rule : {"rollover = \"manual\"", "accept_tolerance = \"2h\""})
+    CHECK(words(between(base, text("[keychain.edge]\n" + rule + "\n" + key1 + other))) == changed);
 }
 
 TEST_CASE("sessions that come, go and change their name") {
