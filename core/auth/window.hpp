@@ -15,9 +15,10 @@ class Window {
  public:
   enum class Place : std::uint8_t {
     unknown,  // no segment of ours was seen yet
-    old,      // nothing in it that we do not have: perhaps somebody's repetition
+    old,      // further back than anybody may still have to send again: somebody's repetition
     fresh,    // bytes that we do not have: no repetition of something that was accepted
-    bare,     // no bytes, in the window: an acknowledgement or a probe
+    bare,     // nothing new: an acknowledgement, a probe, or what is sent again since our
+              // acknowledgement has not arrived; perhaps a repetition, too
     outside,  // beyond anything that we have offered
   };
   // A segment of ours with this acknowledgement; `received` as TCP_INFO has it now.
@@ -32,9 +33,8 @@ class Window {
     const auto ahead =
         static_cast<std::int32_t>(seq - (*start_ + static_cast<std::uint32_t>(received)));
     if (ahead > static_cast<std::int64_t>(window)) return Place::outside;
-    if (length > 0)
-      return ahead + static_cast<std::int64_t>(length) > 0 ? Place::fresh : Place::old;
-    return ahead >= -1 ? Place::bare : Place::old;  // a keepalive probe stands one before
+    if (ahead + static_cast<std::int64_t>(length) > 0 && length > 0) return Place::fresh;
+    return ahead >= -static_cast<std::int64_t>(window) ? Place::bare : Place::old;
   }
 
  private:

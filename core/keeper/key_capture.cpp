@@ -6,7 +6,6 @@
 
 #include <algorithm>
 
-#include "net/progress.hpp"
 #include "session/session.hpp"
 
 namespace peerhold {
@@ -14,7 +13,7 @@ namespace {
 
 constexpr int resting_room = 64 << 10, quick_room = 1 << 20;  // of the queue in the kernel
 constexpr int segments_a_look = 1024;
-constexpr int digests_a_look = 128;  // some 2 µs each
+constexpr int digests_a_look = 128;  // of SYNs, and of the rest; some 2 µs each
 constexpr unsigned segments_a_link = 4;
 
 // Of one socket for ever.
@@ -98,11 +97,15 @@ void KeyCapture::reopen() {
 void KeyCapture::look(bool failing, bool quickly) {
   if (!capture_) return;
   failing_ = failing;
-  digests_left_ = digests_a_look;
-  for (auto& [ends, eye] : eyes_) eye.looked_at = 0;
+  digests_left_ = syn_digests_left_ = digests_a_look;
+  flooded_ = false;
+  for (auto& [ends, eye] : eyes_) {
+    eye.looked_at = 0;
+    eye.progress.reset();
+  }
   if (std::exchange(quick_, quickly) != quickly)
     capture_->rest(quickly ? quick_room : resting_room);
-  capture_->drain(segments_a_look);
+  if (!capture_->drain(segments_a_look) || digests_left_ <= 0) flooded_ = true;
 }
 
 void KeyCapture::seen(const Segment& s) {
@@ -121,14 +124,14 @@ void KeyCapture::seen(const Segment& s) {
   }
 }
 
-KeyCapture::Signer KeyCapture::signer(const Segment& s, const Session& session) {
+KeyCapture::Signer KeyCapture::signer(const Segment& s, const Session& session, int& digests_left) {
   const Key* present = session.keys().key_for(s.from.address);
-  if (digests_left_ <= 0 || present == nullptr) return {};
-  --digests_left_;
+  if (digests_left <= 0 || present == nullptr) return {};
+  --digests_left;
   if (s.signed_with(present->secret)) return {0, true};
   const Keys& keys = session.keys();
   const auto is = [&](std::uint32_t id) {
-    --digests_left_;  // one segment is looked at to the end
+    --digests_left;  // one segment is looked at to the end
     const Key* key = keys.chain()->find(id);
     return key != nullptr && s.signed_with(key->secret);
   };
@@ -140,17 +143,20 @@ KeyCapture::Signer KeyCapture::signer(const Segment& s, const Session& session) 
 }
 
 void KeyCapture::judge(const Segment& s, Eye& eye) {
-  if (++eye.looked_at > segments_a_link) return;
-  const auto progress = progress_of(eye.fd);
-  if (!progress) return;
+  if (!eye.progress) eye.progress = progress_of(eye.fd);
+  if (!eye.progress) return;
   using Place = Window::Place;
   // A SYN of the same addresses and ports: the peer has lost the link and comes again.
   const bool syn = (s.flags & Segment::syn) != 0;
   const Place place =
       syn ? Place::bare
-          : eye.window.place(s.seq, s.length, progress->bytes_received, progress->window);
+          : eye.window.place(s.seq, s.length, eye.progress->bytes_received, eye.progress->window);
   if (place == Place::old || place == Place::outside) return;
-  const Signer by = signer(s, *eye.session);
+  if (!syn && ++eye.looked_at > segments_a_link) {
+    if (place == Place::unknown) flooded_ = true;  // by anybody
+    return;
+  }
+  const Signer by = signer(s, *eye.session, syn ? syn_digests_left_ : digests_left_);
   Keys& keys = eye.session->keys();
   if (keys.shared()) {
     if (by.id != 0 && place == Place::fresh) keys.guest(s.from.address, by.id);
@@ -175,7 +181,7 @@ void KeyCapture::judge_syn(const Segment& s) {
       to = session;
   }
   if (to == nullptr || !to->keys().follows() || !to->takes_links()) return;
-  const std::uint32_t id = signer(s, *to).id;
+  const std::uint32_t id = signer(s, *to, syn_digests_left_).id;
   if (id == 0) return;
   if (to->config().peer_prefix && !to->is_child()) {
     if (to->keys().may_turn(loop_.now())) to->keys().guest(s.from.address, id);

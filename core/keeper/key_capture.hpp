@@ -5,11 +5,13 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "auth/window.hpp"
 #include "base/log.hpp"
 #include "net/capture.hpp"
+#include "net/progress.hpp"
 
 namespace peerhold {
 
@@ -23,7 +25,9 @@ class KeyCapture {
   void watch(const std::vector<Session*>&);
   // The sessions are the same, and some have other chains.
   void chains_changed() { changed_ = true; }
-  bool open() const { return capture_ != nullptr; }
+  // Whoever failed the check until the last look was looked at. Not without CAP_NET_RAW, nor in a
+  // flood: then it is found out otherwise who it was.
+  bool sees() const { return capture_ != nullptr && !flooded_; }
   // Empties the queue. `failing`: looks at who signed what, and tells the sessions' keys.
   // `quickly`: something is being found out, so a longer queue.
   void look(bool failing, bool quickly);
@@ -35,7 +39,9 @@ class KeyCapture {
     int fd;
     std::uint64_t cookie;
     Window window;
-    unsigned looked_at = 0;  // segments, in this look
+    // In this look:
+    unsigned looked_at = 0;  // segments
+    std::optional<Progress> progress{};
   };
   void reopen();
   void seen(const Segment&);
@@ -47,7 +53,7 @@ class KeyCapture {
     bool present = false;
     bool foreign = false;  // … which is certain
   };
-  Signer signer(const Segment&, const Session&);
+  Signer signer(const Segment&, const Session&, int& digests_left);
 
   Loop& loop_;
   Log& log_;
@@ -57,7 +63,9 @@ class KeyCapture {
   std::vector<Capture::Pair> pairs_;
   std::unique_ptr<Capture> capture_;
   bool changed_ = false, refused_ = false, failing_ = false, quick_ = false;
-  int digests_left_ = 0;
+  bool flooded_ = false;
+  // SYNs, which anybody can send, leave the others theirs.
+  int digests_left_ = 0, syn_digests_left_ = 0;
 };
 
 }  // namespace peerhold

@@ -79,7 +79,7 @@ void KeyWatch::tick() {
   const bool recently = moment.now - failed_at_ < failing_for;
   capture_.watch(sessions);
   capture_.look(recently, recently);
-  moment.captures = capture_.open();
+  moment.captures = capture_.sees();
   listeners_.hold_keys();
   for (auto& [name, choice] : by_lifetime_) {
     const auto chain = chains_.find(name);

@@ -90,12 +90,13 @@ class Tap final : public Capture, private Poll::Target {
     setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
   }
 
-  void drain(int most) override { read(most); }
+  bool drain(int most) override { return read(most); }
 
   void ready(unsigned, bool) override { read(segments_a_turn); }
 
-  void read(int most) {
-    bool gone = false;
+  // Whether all was read.
+  bool read(int most) {
+    bool gone = false, all = false;
     gone_ = &gone;
     auto seen = std::move(seen_);
     auto buffer = std::move(buffer_);  // the segment's bytes, and what is called, may outlive us
@@ -105,18 +106,20 @@ class Tap final : public Capture, private Poll::Target {
       const ssize_t n = recvfrom(fd_.get(), buffer.get(), largest_packet, MSG_DONTWAIT | MSG_TRUNC,
                                  reinterpret_cast<sockaddr*>(&device), &size);
       if (n < 0 && (errno == EINTR || errno == ENETDOWN)) continue;  // some device went down
-      if (n < 0) break;
+      all = n < 0;
+      if (all) break;
       const auto got = static_cast<std::size_t>(n);
       if (got > largest_packet) continue;
       auto segment = Segment::parse({buffer.get(), got});
       if (!segment || !wanted(*segment, device)) continue;
       seen(*segment);
-      if (gone) return;
+      if (gone) return true;
     }
     gone_ = nullptr;
     seen_ = std::move(seen);
     buffer_ = std::move(buffer);
     poll_.want(resting_ ? Poll::errors : Poll::readable);
+    return all;
   }
 
   // Which way it goes, and whether it is one of ours at all (the filter may let more through).

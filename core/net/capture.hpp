@@ -30,8 +30,8 @@ class Capture {
   virtual ~Capture() = default;
   // Not read on the loop any more, but by drain() alone. `room`: of the queue, in bytes.
   virtual void rest(int room) = 0;
-  // Hands over what waits, at most so many segments; not from inside `seen`.
-  virtual void drain(int most) = 0;
+  // Hands over what waits, at most so many segments; not from inside `seen`. False: there is more.
+  virtual bool drain(int most) = 0;
 };
 
 }  // namespace peerhold

@@ -35,6 +35,14 @@ with Lab("near", "far") as lab:
         # Far away keys are found by capture at once; by trial the nearest come first.
         walk = (2, 1) if count == 2 else (count, 1, count // 2) if user is None else (3, 1)
         for to in walk:
+            if quiet and to == walk[0]:
+                # Our acknowledgement does not arrive: what it sends under the new key are bytes that we have.
+                far.nft(f"add rule inet lab in {'ip6' if lab.family == 6 else 'ip'} saddr {near.ip} drop")
+                sock.sendall(b"again")
+                same(read_exactly(app, 5), b"again", "the last bytes under the old key")
+                peer.change(f"key number {to}")
+                far.heal()
+                wait_for(lambda: keeper.status("link")["key"]["id"] == to, 60, "following a peer that has nothing new to say")
             peer.change(f"key number {to}")
             if quiet:
                 sock.sendall(b"after")

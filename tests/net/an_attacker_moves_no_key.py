@@ -5,6 +5,7 @@ import ipaddress
 import os
 import socket
 import struct
+import threading
 import time
 
 from kit import *
@@ -80,7 +81,6 @@ with Lab("near", "far", "attacker") as lab:
             for _ in range(100):
                 raw.sendto(forged, (near.ip, 0))
             time.sleep(0.005)
-        raw.close()
         share = (cpu(keeper) - used) / (time.monotonic() - start)
         with near:
             dropped = counters()["TCPMD5Failure"] - before
@@ -95,11 +95,24 @@ with Lab("near", "far", "attacker") as lab:
         same((now["key"]["id"], now["established_count"], now["last_down"]), (2, 1, None), f"{name}: after the attack")
         same(events.find(event="key"), [], "key moves by the attack")
 
-        # Control: the same old key, from the peer itself.
+        # Control: the same old key, from the peer itself, and nobody keeps us from seeing it by a flood of SYNs.
+        syn = [Segment(*flow, n << 24, 0, SYN).packed(b"made up") for n in range(200)]
+        over = threading.Event()
+
+        def flood():
+            while not over.is_set():
+                for packet in syn:
+                    raw.sendto(packet, (near.ip, 0))
+                time.sleep(0.02)
+        flooding = threading.Thread(target=flood)
+        flooding.start()
         peer.change("one")
         sock.sendall(b"back!")
         same(read_exactly(app, 5), b"back!", "after the peer itself has gone back")
         wait_for(lambda: keeper.status("link")["key"]["id"] == 1, 30)
+        over.set()
+        flooding.join()
+        raw.close()
         keeper.stop()
         peer.close()
 
