@@ -142,7 +142,7 @@ struct ChainLoader {
     chain.rollover_ = config.rollover;
     chain.tolerance_ = config.accept_tolerance;
     for (const KeyConfig& key : config.keys) add(key);
-    if (config.keys.empty()) error(config.at, "has no keys");
+    failed = failed || config.keys.empty();  // told where the file was read
     if (!chain.keys_.empty() && !failed && skipped == 0) warn_if_none_is_valid(now);
   }
 
@@ -163,7 +163,10 @@ struct ChainLoader {
     const std::string label = "key " + std::to_string(key.id) + ": ";
     Secret secret;
     if (ref.kind == SecretRef::Kind::inline_text) {
-      if (ref.inline_secret == nullptr) return error(at, label + "has no secret");
+      if (ref.inline_secret == nullptr) {  // told, too
+        failed = true;
+        return;
+      }
       secret = ref.inline_secret->clone();
     } else {
       const bool file = ref.kind == SecretRef::Kind::file;

@@ -200,7 +200,7 @@ TEST_CASE("two keys with one secret are an error, however they are written") {
   CHECK_FALSE(o.chain);
   CHECK(o.has(Diagnostic::error, "keys 1 and 2 have the same secret"));
   CHECK(load({inline_key(1, "hunter2"), inline_key(2, "hunter3")}).chain);
-  CHECK(load({}).has(Diagnostic::error, "no keys"));
+  CHECK_FALSE(load({}).chain);
 }
 
 TEST_CASE("a file that others can read is refused with the mode and the remedy") {
