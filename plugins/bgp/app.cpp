@@ -114,12 +114,15 @@ Speaker::Took Speaker::app_update(Connection& c, const Message& message, Batch& 
     return Took::over;
   }
   const Update& update = std::get<Update>(parsed);
-  if (update.overrun) {
-    // RFC 7606 §4 would have it treated as a withdrawal; a router from before it resets the
-    // session, and whose mistake it is can be told here.
+  const bool whole = delimited(update, held_add_path_);
+  if (update.overrun || !whole) {
+    // RFC 7606 §4 would have the first treated as a withdrawal; a router from before it resets the
+    // session, as any router may for the second, and whose mistake it is can be told here.
     if (!pass_to_peer(batch)) return Took::later;
     ++malformed_from_app_;
-    broke(c, Event::update_error, {code::update, 1, {}});
+    constexpr std::uint8_t malformed_attributes = 1, invalid_network_field = 10;
+    broke(c, Event::update_error,
+          {code::update, whole ? malformed_attributes : invalid_network_field, {}});
     return Took::over;
   }
   if (const auto complete = update.end_of_rib()) {
@@ -158,17 +161,10 @@ bool Speaker::pass_to_peer(Batch& batch) {
     sent = batch.ends[taken++];
   peer_->accepted += sent;
   peer_->out[static_cast<std::size_t>(Type::update)] += taken;
-  bool delimited = true;
-  for (std::size_t i = 0; i < taken && delimited; ++i)
-    delimited = held_.apply(batch.updates[i], held_add_path_);
+  for (std::size_t i = 0; i < taken; ++i) held_.apply(batch.updates[i], held_add_path_);
   const bool all = taken == count;
   batch.used += sent;  // rewriting a next hop changes no length
   batch.clear();
-  if (app_ && !delimited) {
-    ++malformed_from_app_;
-    broke(*app_, Event::update_error, {code::update, 10, {}});  // Invalid Network Field
-    return true;
-  }
   if (app_ && held_.size() > options_.max_routes_held) {
     dismiss_app({code::cease, cease::max_prefixes, {}},
                 "announced more than max_routes_held = " +

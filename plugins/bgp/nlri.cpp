@@ -195,6 +195,17 @@ bool each_nlri(Family family, bool add_path, Bytes nlri,
   return true;
 }
 
+bool delimited(const Update& update, const std::map<Family, bool>& add_path) {
+  const auto whole = [&add_path](Family family, Bytes nlri) {
+    if (nlri.empty() || !knows_nlri(family)) return true;
+    const auto it = add_path.find(family);
+    return each_nlri(family, it != add_path.end() && it->second, nlri, [](Bytes, Bytes) {});
+  };
+  return whole(ipv4_unicast, update.withdrawn) && whole(ipv4_unicast, update.nlri) &&
+         (!update.unreach || whole(update.unreach->family, update.unreach->nlri)) &&
+         (!update.reach || whole(update.reach->family, update.reach->nlri));
+}
+
 Buffer withdrawal_of(Family family, Bytes key, Bytes entry) {
   const Form form = form_of(family);
   const auto is_labelled = form.kind == Form::labelled || form.kind == Form::vpn;

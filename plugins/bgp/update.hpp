@@ -65,6 +65,8 @@ std::optional<Attribute> take_attribute(Reader&);
 bool each_nlri(Family, bool add_path, Bytes nlri,
                const std::function<void(Bytes key, Bytes entry)>& each);
 bool knows_nlri(Family);
+// All its NLRI of known families can be delimited.
+bool delimited(const Update&, const std::map<Family, bool>& add_path);
 
 // The entry that withdraws an announced one: a single withdraw label for its labels (RFC 8277
 // §2.4), other families' as it stands. `key` is the key of `entry`.

@@ -13,12 +13,13 @@ from kit import *
 
 COUNT = 100000
 refreshes = sys.argv[2] == "refresh"
+patient = {"app_hold_time": "90s"}  # an app that takes nothing for a third of it is detached
 with Lab("near", "far") as lab:
     near, far = lab
     table = many(COUNT)
     router = Bird(far, "router", ROUTER_AS, [Neighbour(near.ip, APP_AS, far.ip, PASSWORD, passive=True,
                                                        route_refresh=refreshes)], table)
-    keeper = Keeper(near, chain(lab) + bgp_session(near, far))
+    keeper = Keeper(near, chain(lab) + bgp_session(near, far, bgp=patient))
     router.established()
     quiet = Unnoticed(router)
     wait_for(lambda: re.search(r"Export updates:(\s+\S+){4}\s+%d" % COUNT, router.details()), 30, "the router has sent all")
@@ -48,7 +49,7 @@ with Lab("near", "far") as lab:
 
     if not refreshes:
         keeper.stop()
-        Keeper(near, chain(lab, "n") + bgp_session(near, far, keychain="n", bgp={"keep_peer_routes": "never"}), name="never")
+        Keeper(near, chain(lab, "n") + bgp_session(near, far, keychain="n", bgp={"keep_peer_routes": "never", **patient}), name="never")
         router.established()
         wait_for(lambda: re.search(r"Export updates:(\s+\S+){4}\s+%d" % COUNT, router.details()), 30, "the router has sent all")
         app.start()

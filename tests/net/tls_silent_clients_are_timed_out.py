@@ -11,7 +11,8 @@ _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 with Lab("near", "far") as lab:
     near, far = lab
-    _, keeper = tls_pair(lab, {"default_app": FAR_APP, "hello_timeout": "40s"}, near_options={"plugin": "raw", "tls": None},
+    _, keeper = tls_pair(lab, {"default_app": FAR_APP, "hello_timeout": "40s"},
+                         near_options={"plugin": "raw", "tls": None, "retry": {"connect_timeout": "30s"}},
                          far_options={"log_level": "info"})
     near_keeper = lab.keepers[0]
     near_keeper.reload(near_keeper.text + 'raw = {"max_clients" = 5000}\n')

@@ -161,6 +161,22 @@ TEST_CASE("a second app: Cease 6/7, unless the first has been silent") {
   CHECK(peer_hears(host) == Words{"refresh ipv4-unicast"});
 }
 
+TEST_CASE("NLRI that cannot be delimited never reach the peer: 3/10 to the app that sent them") {
+  ph_instance host;
+  host.open();
+  peer_establishes(host);
+  const ph_link app = app_attaches(host);
+  host.take(app);
+  peer_hears(host);
+  Buffer broken = announce("10.2.0.0/16");
+  broken[broken.size() - 3] = 33;  // bits of an IPv4 prefix
+  host.feed(app, joined({announce("10.1.0.0/16"), broken, announce("10.3.0.0/16")}));
+  CHECK(host.take(app) == Words{"3/10"});
+  CHECK(!host.is_up(app));
+  CHECK(peer_hears(host) == Words{"+10.1.0.0/16"});
+  CHECK(host.is_up(PH_PEER));
+}
+
 TEST_CASE("three errors in a row bar it until retry.max") {
   ph_instance host;
   host.open();
