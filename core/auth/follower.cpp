@@ -71,8 +71,10 @@ FollowerDoes look(Follower& f, const Sight& s, const std::vector<std::uint32_t>&
       if (s.accepted > f.since + blur && !s.stuck) f.round_rest = {};
       const bool suspect =
           f.heard || std::exchange(f.suspect, false) || (s.failing && (!s.captures || s.stuck));
-      if (!suspect || others.empty() || s.now < f.rest_until) return {};
+      // A peer that only ever answers drops what we say without a word, and nothing fails here.
+      if ((!suspect && !s.silent) || others.empty() || s.now < f.rest_until) return {};
       f.phase = Phase::asking;
+      f.by_silence = !suspect;
       f.since = s.now;
       return {Does::ask, 0};
     }

@@ -23,8 +23,9 @@ struct Follower {
   std::optional<std::uint32_t> heard;  // the peer was captured signing with it …
   bool suspect = false;                // captured too, but where in the window is not known yet
   SteadyTime heard_at{};
-  bool fresh = false;               // … bytes that nobody has had yet: no repetition of old ones
-  bool foreign = false;             // captured signing with no key that it may be followed to
+  bool fresh = false;       // … bytes that nobody has had yet: no repetition of old ones
+  bool by_silence = false;  // asked because nothing at all comes, not because something fails
+  bool foreign = false;     // captured signing with no key that it may be followed to
   std::vector<std::uint32_t> left;  // keys that are still to be tried
   SteadyTime rest_until{};          // asked or tried in vain: not again before
   Milliseconds rest{0}, round_rest{0};
@@ -37,6 +38,7 @@ struct Sight {
   bool failing = false;    // wrongly signed segments were dropped since the last look
   bool captures = false;   // somebody looks at who signed them
   bool stuck = false;      // our own segments are sent again and again
+  bool silent = false;     // … and nothing at all has come for long
   SteadyTime accepted{};   // when something signed with the present key was last accepted
   Milliseconds answer{0};  // how long an answer to a probe may take
 };

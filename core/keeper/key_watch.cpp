@@ -65,7 +65,6 @@ void KeyWatch::look() {
 }
 
 void KeyWatch::tick() {
-  timer_.start(loop_.now() - failed_at_ < failing_for ? quick_period : period);
   const std::vector<Session*> sessions = sessions_();
   KeyMoment moment;
   moment.wall = std::chrono::system_clock::now();
@@ -77,6 +76,9 @@ void KeyWatch::tick() {
   counting_ = true;
   if (moment.failing) failed_at_ = moment.now;
   const bool recently = moment.now - failed_at_ < failing_for;
+  // The first look finds what stood in the resting queue, from before the change on a busy link:
+  // the next one must come before the peer's first retransmission.
+  timer_.start(recently ? quick_period : period);
   capture_.watch(sessions);
   capture_.look(recently, recently);
   moment.captures = capture_.sees();

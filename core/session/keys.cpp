@@ -13,11 +13,17 @@ namespace {
 using What = KeyEvent::What;
 
 constexpr Milliseconds blur{12};  // what the kernel's times are exact to
+// Long enough for whatever else stalls a link to pass: keys are the unlikelier cause.
+constexpr auto silent_for = std::chrono::seconds(10);
 constexpr std::size_t most_guests = 1000;
 constexpr auto soon = std::chrono::hours(24);
 
 std::string number(std::uint32_t id) {
   return std::to_string(id);
+}
+
+bool silent(const Progress& p) {
+  return p.stuck && p.since_accepted > silent_for;
 }
 
 }  // namespace
@@ -199,10 +205,10 @@ void Keys::follow(const KeyMoment& m) {
     follower_ = {};
     return;
   }
-  if (!m.failing && !follower_.heard && !follower_.suspect && follower_.round_rest.count() == 0 &&
-      follower_.phase == Follower::Phase::quiet)
+  if (!m.failing && !silent_ && !follower_.heard && !follower_.suspect &&
+      follower_.round_rest.count() == 0 && follower_.phase == Follower::Phase::quiet)
     return;
-  Sight sight{m.now, m.failing, m.captures, false, linked_at_, Milliseconds(0)};
+  Sight sight{m.now, m.failing, m.captures, false, false, linked_at_, Milliseconds(0)};
   bool any = false;
   session_.each_peer_socket([&](int fd) {
     const auto p = progress_of(fd);
@@ -210,6 +216,7 @@ void Keys::follow(const KeyMoment& m) {
     any = true;
     sight.accepted = std::max(sight.accepted, m.now - p->since_accepted);
     sight.stuck = sight.stuck || p->stuck;
+    sight.silent = sight.silent || silent(*p);
     sight.answer = std::max(sight.answer, std::min(2 * p->round_trip, Milliseconds(2000)));
   });
   if (!any) {
@@ -325,7 +332,10 @@ void Keys::guest(const Address& who, std::uint32_t id) {
 // A move, or a question whether the peer is still there: whatever is to be answered is sent soon
 // and again, and nothing gives up meanwhile.
 void Keys::hurry(bool on) {
-  if (std::exchange(hurried_, on) == on) return;
+  const bool patient = on && (choice_.moving || !follower_.by_silence);
+  if (on == hurried_ && patient == patient_) return;
+  hurried_ = on;
+  patient_ = patient;
   session_.apply_hurry();
 }
 
@@ -364,9 +374,11 @@ void Keys::note_use() const {
   noted_at_ = now;
   const WallTime wall = std::chrono::system_clock::now();
   KeyUse* use = nullptr;
+  silent_ = false;
   session_.each_peer_socket([&](int fd) {
     const auto p = progress_of(fd);
     if (!p) return;
+    silent_ = silent_ || silent(*p);
     if (use == nullptr) use = &use_of(choice_.id);
     if (now - p->since_accepted > choice_.since + blur)
       use->received = std::max(use->received, std::optional<WallTime>(wall - p->since_accepted));

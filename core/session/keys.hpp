@@ -48,6 +48,8 @@ class Keys {
   std::vector<std::uint32_t> others(WallTime) const;
   bool trying() const { return trial_.has_value(); }  // a key that is not the choice signs now
   bool hurried() const { return hurried_; }  // a move or a question to the peer is under way
+  // … for which nothing gives up: not where the peer may as well be dead.
+  bool patient() const { return patient_; }
   // A sentence for `status` when the key needs somebody's attention; empty: all is well.
   std::string trouble(WallTime) const;
 
@@ -101,8 +103,9 @@ class Keys {
   SteadyTime turn_after_{};
   Milliseconds turn_rest_{0};
   SteadyTime ask_until_{};  // of a prefix: segments of ours are wanted on its links
-  bool hurried_ = false;
-  SteadyTime linked_at_{};  // the last link that came
+  bool hurried_ = false, patient_ = false;
+  SteadyTime linked_at_{};       // the last link that came
+  mutable bool silent_ = false;  // a link that we speak on in vain
   mutable SteadyTime noted_at_{};
   mutable std::vector<KeyUse> uses_;  // brought up to date when asked for
 };

@@ -398,7 +398,7 @@ Result<std::unique_ptr<Link>> Session::make_link(Fd fd, LinkEvents& events) {
 Result<void> Session::apply_options(int fd, std::int64_t user_timeout) {
   Transport options = transport();
   if (user_timeout >= 0 && !config_.transport.user_timeout_given) {
-    options.user_timeout = keys_.hurried()
+    options.user_timeout = keys_.patient()
                                ? std::max(*options.user_timeout, Milliseconds(user_timeout))
                                : Milliseconds(user_timeout);
   }

@@ -352,7 +352,7 @@ Transport Session::transport() const {
   to.buffer = from.buffer;
   to.freebind = from.freebind;
   to.v6only = config_.v6only;
-  if (keys_.hurried()) {
+  if (keys_.patient()) {
     // An idle peer is asked within a second; and nothing gives up while the ends may have different
     // keys, which the kernel would after 15 seconds of quick retransmissions.
     to.user_timeout = std::max(to.user_timeout.value_or(hurry_patience), least_hurry_patience);

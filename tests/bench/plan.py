@@ -5,7 +5,7 @@ import sys
 import tempfile
 import typing
 
-from bench import bgp, tls, works
+from bench import bgp, keys, tls, works
 from bench.processes import busy_share
 from bench.relays import Direct, Haproxy, Keeper, Socat
 
@@ -53,6 +53,7 @@ def works_for(program, plugins, quick, only):
     found = {name: Work(*work) for name, work in found.items()}
     found |= {name: Work(*work) for name, *work in bgp.works(program, plugins, quick)}
     found |= {name: Work(*work) for name, *work in tls.works(program, plugins, quick)}
+    found |= {name: Work(*work) for name, *work in keys.works(program, plugins, quick, lambda t: works.stream(t, seconds))}
     return {name: work for name, work in found.items() if not only or any(word in name for word in only)}
 
 

@@ -1,7 +1,7 @@
 """From what was measured to what is said about it: medians, ratios within a repetition, aims."""
 import statistics
 
-from bench import bgp_report, tls
+from bench import bgp_report, keys, tls
 
 # What a figure is called, and in which unit and precision it is shown.
 FIGURES = {
@@ -13,6 +13,8 @@ FIGURES = {
     "down_per_s": ("to app, UPDATEs/s", 0), "down_update_us": ("to app, CPU us each", 2),
     "up_p50_us": ("to router, p50 us", 1), "up_p99_us": ("to router, p99 us", 1),
     "down_p50_us": ("to app, p50 us", 1), "down_p99_us": ("to app, p99 us", 1),
+    "up_ms": ("peer to app after, ms", 1), "down_ms": ("app to peer after, ms", 1), "rto_ms": ("one RTO, ms", 1),
+    "lost": ("bytes lost", 0), "flood_per_s": ("forged segments/s", 0), "flood_cpu": ("CPU %", 2),
     "ready_ms": ("READY=1, ms", 1), "rss_mb": ("resident MB", 2), "stripped_mb": ("stripped MB", 2),
 }
 HAPROXY = ("haproxy-splice", "haproxy")
@@ -71,6 +73,7 @@ def aims(results):
     yield "stripped program, MB", results.median("size", "keeper-md5", "stripped_mb"), 2, False, "fixed"
     yield from bgp_report.aims(results)
     yield from tls.aims(results, share, added)
+    yield from keys.aims(results, share)
 
 
 def best(results, work, figure, choose, base=None):
@@ -98,9 +101,9 @@ def columns(rows):
 
 
 def tables(results):
-    """The relays' works, those about TLS and those about BGP have no targets in common."""
-    bgp, by_name = ({work for work in results.runs if work.startswith(word)} for word in ("bgp", "tls"))
-    found = [table(results, works) for works in (results.runs.keys() - bgp - by_name, by_name, bgp) if works]
+    """The relays' works, those about TLS, about keys and about BGP have no targets in common."""
+    apart = [{work for work in results.runs if work.startswith(word)} for word in ("tls", "keys", "bgp")]
+    found = [table(results, works) for works in (results.runs.keys() - set().union(*apart), *apart) if works]
     return [line for lines in found for line in [*lines, ""]]
 
 

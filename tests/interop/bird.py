@@ -113,5 +113,12 @@ class Bird(Speaker):
 
     def change(self, more, fewer):
         self._write_routes()
+        self._configure()
+
+    def new_passwords(self):
+        self.write()
+        self._configure()
+
+    def _configure(self):
         answer = self.birdc("configure")
         require("Reconfigur" in answer, f"{self.name}: {answer}")

@@ -120,6 +120,10 @@ class Frr(Speaker):
         words = [word for command in commands for word in ("-c", command)]
         return self.ask("vtysh", "--vty_socket", self.dir, "--config_dir", self.dir, "-d", daemon, *words)
 
+    def new_passwords(self):
+        self.vtysh("configure terminal", f"router bgp {self.local_as}",
+                   *(f"neighbor {n.address} password {n.password}" for n in self.neighbours))
+
     def _json(self, command):
         text = self.vtysh(command)
         return json.loads(text[text.index("{"):]) if "{" in text else {}

@@ -7,6 +7,7 @@ Its configuration holds no routes: they are injected once it runs.
 import ipaddress
 import json
 import re
+import signal
 import struct
 
 from interop.speaker import Speaker, family, prefixes
@@ -117,6 +118,10 @@ class GoBgp(Speaker):
         else:
             for route in fewer:
                 self._global(f"global rib -a {family(route)} del {route}")
+
+    def new_passwords(self):
+        self.write()
+        self.process.send_signal(signal.SIGHUP)  # reads its configuration again
 
     def _global(self, words):
         self.host.run(self.program("gobgp"), "--target", self._target(), *words.split())

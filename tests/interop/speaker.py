@@ -204,6 +204,16 @@ class Speaker:
     def said(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
+    # Keys.
+    def set_password(self, password):
+        """Another one for all neighbours of the running program, as its operators do it: it ends its sessions itself."""
+        for neighbour in self.neighbours:
+            neighbour.password = password
+        self.new_passwords()
+
+    def new_passwords(self):
+        raise NotImplementedError
+
     # Announcements, to all neighbours; they are kept over a restart.
     def announce(self, routes):
         self.announced.update(dict.fromkeys(routes))

@@ -1,6 +1,7 @@
-// A wall clock that a test sets: preloaded into the program under test. The file $TEST_CLOCK holds
-// an offset in seconds and whether the clock is synchronised ("0.5 1"); it is read at every look,
-// so that a test can step the clock of one process and of nobody else. Only CLOCK_REALTIME moves.
+// Clocks that a test sets: preloaded into the program under test. The file $TEST_CLOCK holds the
+// wall clock's offset in seconds, whether it is synchronised, and how many seconds have passed
+// unnoticed ("0.5 1 0": CLOCK_MONOTONIC; it must never fall); it is read at every look, so that a
+// test can step the clocks of one process and of nobody else.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,22 +10,23 @@
 #include <time.h>
 #include <unistd.h>
 
-static void look(double* offset, int* synchronised) {
-  *offset = 0;
+static void look(double* offset, int* synchronised, double* passed) {
+  *offset = *passed = 0;
   *synchronised = 0;
   const char* path = getenv("TEST_CLOCK");
   FILE* file = path ? fopen(path, "re") : NULL;
   if (!file) return;
-  if (fscanf(file, "%lf %d", offset, synchronised) != 2) *offset = 0;
+  if (fscanf(file, "%lf %d %lf", offset, synchronised, passed) != 3) *offset = *passed = 0;
   fclose(file);
 }
 
 int clock_gettime(clockid_t id, struct timespec* out) {
   const int status = (int)syscall(SYS_clock_gettime, id, out);
-  if (status != 0 || id != CLOCK_REALTIME) return status;
-  double offset;
+  if (status != 0 || (id != CLOCK_REALTIME && id != CLOCK_MONOTONIC)) return status;
+  double offset, passed;
   int synchronised;
-  look(&offset, &synchronised);
+  look(&offset, &synchronised, &passed);
+  if (id == CLOCK_MONOTONIC) offset = passed;
   const long long ns =
       (long long)out->tv_sec * 1000000000LL + out->tv_nsec + (long long)(offset * 1e9);
   out->tv_sec = (time_t)(ns / 1000000000LL);
@@ -33,9 +35,9 @@ int clock_gettime(clockid_t id, struct timespec* out) {
 }
 
 int adjtimex(struct timex* out) {
-  double offset;
+  double offset, passed;
   int synchronised;
-  look(&offset, &synchronised);
+  look(&offset, &synchronised, &passed);
   memset(out, 0, sizeof *out);
   if (!synchronised) out->status = STA_UNSYNC;
   return synchronised ? TIME_OK : TIME_ERROR;

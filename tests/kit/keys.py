@@ -134,7 +134,7 @@ class Peer:
 
 
 class TestClock:
-    """The wall clock of one keeper (tests/kit/clock.c): set by a test, right at first and synchronised."""
+    """The clocks of one keeper (tests/kit/clock.c): the wall clock is set by a test, right at first and synchronised."""
     __test__ = False
 
     def __init__(self, lab, name="clock", offset=0.0, synchronised=True):
@@ -145,7 +145,8 @@ class TestClock:
         self.env = {"TEST_CLOCK": str(self.path), "LD_PRELOAD": library,
                     "ASAN_OPTIONS": "quarantine_size_mb=1:verify_asan_link_order=0"}
 
-    def set(self, offset, synchronised=True):
+    def set(self, offset, synchronised=True, passed=0):
+        """`passed`: seconds that the keeper finds to have gone by since it started; never less than before."""
         new = self.path.with_suffix(".new")
-        new.write_text(f"{offset} {int(synchronised)}\n")
+        new.write_text(f"{offset} {int(synchronised)} {passed}\n")
         new.rename(self.path)

@@ -12,8 +12,8 @@ NOBODY = 65534
 with Lab("near", "far") as lab:
     near, far = lab
 
-    def follow(name, mode, user, pace, count=2, quiet=False):
-        """The peer walks over some keys of a chain of so many."""
+    def follow(name, mode, user, pace, count=2, quiet=False, mute=False):
+        """The peer walks over some keys of a chain of so many. `quiet`: it speaks once; `mute`: it only answers."""
         entries = [(n, f"key number {n}", *([stamp(100 * n)] if n > 1 else [])) for n in range(1, count + 1)]
         peer = Peer(far, near.ip, entries[0][1])
         options = {"link": "persistent", "app": NEAR_APP}
@@ -45,9 +45,10 @@ with Lab("near", "far") as lab:
                 wait_for(lambda: keeper.status("link")["key"]["id"] == to, 60, "following a peer that has nothing new to say")
             peer.change(f"key number {to}")
             if quiet:
-                sock.sendall(b"after")
-                app.settimeout(60)
-                same(read_exactly(app, 5), b"after", "what the quiet peer sent after its change")
+                first, then = (app, sock) if mute else (sock, app)
+                first.sendall(b"after")
+                then.settimeout(60)
+                same(read_exactly(then, 5), b"after", "what was said first after the change")
                 talk_both(app, sock)
             else:
                 for stream in streams:
@@ -86,4 +87,7 @@ with Lab("near", "far") as lab:
     follow("active.trial", "active", NOBODY, 0.05, count=10)
     follow("quiet.capture", "active", None, None, quiet=True)
     follow("quiet.trial", "passive", NOBODY, None, quiet=True)
+    # Nobody but our app speaks: nothing that fails comes here, only nothing at all.
+    follow("mute.capture", "active", None, None, quiet=True, mute=True)
+    follow("mute.trial", "passive", NOBODY, None, quiet=True, mute=True)
     follow("hundred", "active", None, 0.05, count=100)

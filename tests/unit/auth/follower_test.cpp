@@ -148,5 +148,25 @@ TEST_CASE("a stuck link is tried also where capture sees nothing of it") {
   CHECK(does.id == 3);
 }
 
+TEST_CASE(
+    "a link that is silent for long is tried though nothing fails, and not for ever in a row") {
+  Watch w;
+  w.sight.stuck = true;
+  CHECK(w.wait(5000, false).what == Does::nothing);
+  w.sight.silent = true;
+  CHECK(w.after(100, false).what == Does::ask);
+  CHECK(w.f.by_silence);
+  CHECK(w.wait(2000, false).what == Does::attempt);
+  CHECK(w.wait(2000, false).what == Does::attempt);
+  CHECK(w.wait(2000, false).what == Does::give_up);
+  CHECK(w.wait(2900, false).what == Does::nothing);  // the present key has its turn
+  CHECK(w.wait(2000, false).what == Does::ask);
+  w.after(100, false);
+  w.accept();  // it was the wire
+  w.sight.stuck = w.sight.silent = false;
+  CHECK(w.after(100, false).what == Does::settle);
+  CHECK(w.wait(20000, false).what == Does::nothing);
+}
+
 }  // namespace
 }  // namespace peerhold
