@@ -107,6 +107,7 @@ void Keys::sign_everything() {
   session_.each_peer_socket([&](int fd) { session_.key_socket(fd); });
   session_.rekey_rest();
   dial_ = choice_.id;
+  signed_at_ = session_.around().loop.now();
 }
 
 void Keys::use_chain(const KeyChain* chain) {
@@ -160,7 +161,7 @@ void Keys::tick(const KeyMoment& m) {
     session_.each_peer_socket([&](int fd) {
       any = true;
       const auto p = progress_of(fd);
-      there = there || (p && m.now - p->since_accepted > choice_.since + blur);
+      there = there || (p && m.now - p->since_accepted > signed_at_ + blur);
     });
     if (!any) {
       step(choice_, *chain_, {What::unlinked, m.wall, m.clock_trusted, m.now, false});
@@ -234,6 +235,7 @@ void Keys::follow(const KeyMoment& m) {
     case FollowerDoes::What::attempt:
       trial_ = does.id;
       sign_everything();
+      follower_.since = signed_at_;
       break;
     case FollowerDoes::What::give_up:
       trial_.reset();
@@ -380,9 +382,9 @@ void Keys::note_use() const {
     if (!p) return;
     silent_ = silent_ || silent(*p);
     if (use == nullptr) use = &use_of(choice_.id);
-    if (now - p->since_accepted > choice_.since + blur)
+    if (now - p->since_accepted > signed_at_ + blur)
       use->received = std::max(use->received, std::optional<WallTime>(wall - p->since_accepted));
-    if (now - p->since_sent > choice_.since + blur)
+    if (now - p->since_sent > signed_at_ + blur)
       use->sent = std::max(use->sent, std::optional<WallTime>(wall - p->since_sent));
   });
 }

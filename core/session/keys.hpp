@@ -105,6 +105,7 @@ class Keys {
   SteadyTime ask_until_{};  // of a prefix: segments of ours are wanted on its links
   bool hurried_ = false, patient_ = false;
   SteadyTime linked_at_{};       // the last link that came
+  SteadyTime signed_at_{};       // since when the sockets have the keys that they have
   mutable bool silent_ = false;  // a link that we speak on in vain
   mutable SteadyTime noted_at_{};
   mutable std::vector<KeyUse> uses_;  // brought up to date when asked for

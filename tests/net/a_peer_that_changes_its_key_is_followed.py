@@ -55,6 +55,7 @@ with Lab("near", "far") as lab:
                     stream.flows(120)
             now = wait_for(lambda: (s := keeper.status("link"))["key"]["id"] == to and s["key_confirmed"] and s, 60, f"key {to} in use")
             same((now["key"]["cause"], now["established_count"]), ("peer", 1), f"{name}: the session on key {to}")
+        wait_for(lambda: len(events.find(event="key", cause="peer")) >= len(walk), what="an event for each move")
         same([e["to"] for e in events.find(event="key", cause="peer")], [str(to) for to in walk], "moves after the peer")
 
         # A key of no chain: never accepted. Back on its own key the peer is heard again.
