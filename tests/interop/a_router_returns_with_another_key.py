@@ -45,7 +45,8 @@ with Lab("near", "far") as lab:
     use = near.popen(PROGRAM, "--control", keeper.control, "key", "use", "link", "2")
     events.wait(event="key", cause="operator")
     returns(2, SECOND)
-    same(use.wait(60), 0, "exit of key use")
+    # The router ends the link for its new password: 1 where that is seen first, 0 where the next link is.
+    require(use.wait(60) in (0, 1), f"exit of key use: {use.returncode}")
 
     # Control: a password that is in no chain.
     moves = len(events.find(event="key"))
