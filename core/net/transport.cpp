@@ -59,9 +59,11 @@ Result<void> set_keepalive(int fd, const Transport& t) {
   if (!t.keepalive) return set(fd, SOL_SOCKET, SO_KEEPALIVE, 0, "keepalive");
   const auto up = std::chrono::ceil<std::chrono::seconds>(*t.keepalive).count();
   const int seconds = static_cast<int>(std::clamp<std::int64_t>(up, 1, 32767));
-  return all([&] { return set(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds, "keepalive"); },
-             [&] { return set(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds, "keepalive"); },
+  // TCP_KEEPIDLE sends the first probe at once where the link has rested for so long, and when the
+  // second one follows is decided there: what it is decided by comes first.
+  return all([&] { return set(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds, "keepalive"); },
              [&] { return set(fd, IPPROTO_TCP, TCP_KEEPCNT, 3, "keepalive"); },
+             [&] { return set(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds, "keepalive"); },
              [&] { return set(fd, SOL_SOCKET, SO_KEEPALIVE, 1, "keepalive"); });
 }
 

@@ -15,8 +15,9 @@ with Lab("near", "far") as lab:
     near, far = lab
     clock = TestClock(lab)
     near.write_sysctl("net.core.optmem_max", 1 << 20)
-    far.run("sh", "-c", "for i in $(seq 1 250); do for j in 1 2 3 4; do echo addr add 10.0.$j.$i/8 dev eth0; done; done | ip -batch -")
-    near.run("ip", "addr", "add", "10.0.0.1/8", "dev", "eth0")
+    far.run("sh", "-c", "for i in $(seq 1 250); do for j in 1 2 3 4; do echo addr add 10.0.$j.$i/32 dev eth0; done; done | ip -batch -")
+    # By way of one neighbour: all namespaces together have room for 1,024 of them.
+    near.run("ip", "route", "add", "10.0.0.0/16", "via", far.v4)
     sources = [f"10.0.{j}.{i}" for j in range(1, 5) for i in range(1, 251)][:COUNT]
     text = keys(lab, (1, "one"), (2, "two", stamp(1000)), accept_tolerance="1s")
     text += "".join(session(f"s{n}", mode="passive", peer=ip, source=f"{near.v4}:{PORT}", link="persistent")
@@ -43,7 +44,12 @@ with Lab("near", "far") as lab:
     print(f"{COUNT} links on the new key after {time.monotonic() - start:.1f} s")
     # Who does not come along goes back to where its peer is, and says so.
     late = [f"s{n}" for n in range(LATE)]
-    wait_for(lambda: on(1) == late, 60, "the late ones on key 1")
+    try:
+        wait_for(lambda: on(1) == late, 60, "the late ones on key 1")
+    except AssertionError as error:
+        wrong = sorted(set(on(1)) ^ set(late))[:3]
+        said = [line for line in keeper.log_text().splitlines() if any(f"session={name} " in line for name in wrong)]
+        raise AssertionError(f"{error}; wrongly there or not: {wrong}\n" + "\n".join(said)) from None
     sessions = {s["name"]: s for s in keeper.ask("status")["sessions"]}
     for name in late:
         same((sessions[name]["health"], sessions[name]["key"]["cause"]), ("degraded", "fallback"), name)
