@@ -183,7 +183,8 @@ std::vector<std::string> words(const Facts& f, Finding what) {
   switch (what) {
     case Finding::no_tcp_md5:
       return {"this kernel has no TCP-MD5, so that no signed link is possible",
-              "next: a kernel with CONFIG_TCP_MD5SIG=y, as every Debian kernel is"};
+              "next: a kernel with " + std::string(tcp_auth::kernel_option) +
+                  "=y, as every Debian kernel is"};
     case Finding::key_limit:
       return {"no room for one more key on the listener at " + f.listener_at +
                   ": net.core.optmem_max is "

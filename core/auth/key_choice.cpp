@@ -113,6 +113,11 @@ KeyStep step(KeyChoice& c, const KeyChain& chain, const KeyEvent& event) {
       // peer that now shows itself on the old key, there is nothing to wait for.
       if (c.moving && event.id == c.before && c.cause != KeyCause::peer) return KeyStep::none;
       return move(c, event.id, KeyCause::peer, event);
+    case What::came:  // nothing to be asked or waited for
+      if (event.id == c.id || chain.find(event.id) == nullptr) return KeyStep::none;
+      move(c, event.id, KeyCause::peer, event);
+      c.moving = false;
+      return KeyStep::moved;
     case What::use:
       if (event.id == c.id) return KeyStep::none;
       return move(c, event.id, KeyCause::operator_, event);

@@ -41,6 +41,7 @@ struct KeyEvent {
     time,       // to be told again and again: lifetimes and grace
     reloaded,   // the chain may have changed
     peer,       // the peer signs with `id`, beyond doubt
+    came,       // the peer has come with `id`, and the kernel has checked its handshake with it
     use,        // an operator wants `id`
     confirmed,  // something signed with our key was accepted since the move
     unlinked,   // no link is left on which the peer could be seen

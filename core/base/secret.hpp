@@ -1,4 +1,4 @@
-// Secret: the bytes of one TCP-MD5 key, 1 to 80 of them (TCP_MD5SIG_MAXKEYLEN).
+// Secret: the bytes of one TCP-MD5 key, 1 to 80 of them: Linux takes no more.
 //
 // Move-only. The bytes live in a locked-down page of their own pool (MADV_DONTDUMP), are wiped on
 // move and destruction, cannot be printed or compared with ==, and are readable only through use().

@@ -88,7 +88,8 @@ Command key_use_command() {
       "moves a live session to another key of its chain, now",
       "The link stays. Says whether the peer came along; when it has not within 10 seconds the\n"
       "session goes back to the key that the peer uses.\n\n"
-      "Exit: 0, 1 the peer did not come along, 3 no such session or key, 4 no keeper answers.\n\n"
+      "Exit: 0, 1 the peer did not come along or the link ended first, 3 no such session or key,\n"
+      "4 no keeper answers.\n\n"
       "Examples:\n"
       "  peerhold key use edge1 2",
       {},

@@ -84,8 +84,9 @@ Error refused(int err, const Prefix& who) {
             err, Cause::resource};
   }
   if (err == ENOPROTOOPT)
-    return {what + ": this kernel has no TCP-MD5 (CONFIG_TCP_MD5SIG), or the socket is MPTCP", err,
-            Cause::resource};
+    return {what + ": this kernel has no TCP-MD5 (" + std::string(kernel_option) +
+                "), or the socket is MPTCP",
+            err, Cause::resource};
   return error_from_errno(err, what, Cause::internal);
 }
 

@@ -4,6 +4,8 @@
 // mapped when the socket is IPv6). What Linux does in each case: docs/kernel.md.
 #pragma once
 
+#include <string_view>
+
 #include "base/endpoint.hpp"
 #include "net/key.hpp"
 
@@ -21,6 +23,9 @@ Result<void> silence(int fd, const Prefix& who);
 // configured meets silence instead of a handshake. Before the claims' own keys, one of which may be
 // /0.
 Result<void> silence_others(int fd);
+
+// What a kernel must be built with.
+inline constexpr std::string_view kernel_option = "CONFIG_TCP_MD5SIG";
 
 struct Support {
   bool tcp_md5 = false;

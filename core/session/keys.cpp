@@ -3,6 +3,7 @@
 #include "session/keys.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "net/progress.hpp"
 #include "session/session.hpp"
@@ -89,11 +90,18 @@ void Keys::tell(What what, std::uint32_t id, const char* why) {
   const KeyStep done = step(choice_, *chain_,
                             {what, std::chrono::system_clock::now(), choice_.clock_heard,
                              session_.around().loop.now(), linked(), id});
-  if (done != KeyStep::moved) return;
+  if (done == KeyStep::moved) moved(from, why);
+}
+
+void Keys::moved(std::uint32_t from, const std::string& why) {
   trial_.reset();
   follower_ = {};
   sign_everything();
   report(from, why);
+}
+
+void Keys::end_trial() {
+  if (std::exchange(trial_, std::nullopt)) sign_everything();
 }
 
 void Keys::report(std::uint32_t from, const std::string& why) {
@@ -137,17 +145,14 @@ void Keys::use_chain(const KeyChain* chain) {
 void Keys::tick(const KeyMoment& m) {
   if (chain_ == nullptr || session_.stopping()) return;
   if (m.now - noted_at_ > std::chrono::seconds(1)) note_use();
-  const KeyChoice before = choice_;
+  const std::uint32_t before = choice_.id;
   const KeyStep done =
       step(choice_, *chain_, {What::time, m.wall, m.clock_trusted, m.now, linked()});
   if (done == KeyStep::moved) {
-    trial_.reset();
-    follower_ = {};
-    sign_everything();
-    report(before.id, choice_.cause == KeyCause::fallback
-                          ? "the peer has not come along to key " + number(before.id) + " in " +
-                                format_duration(KeyChoice::grace)
-                          : "by its lifetime");
+    moved(before, choice_.cause == KeyCause::fallback
+                      ? "the peer has not come along to key " + number(before) + " in " +
+                            format_duration(KeyChoice::grace)
+                      : "by its lifetime");
   } else if (done == KeyStep::late) {
     session_.note_key(choice_.id, choice_.id, to_string(choice_.cause),
                       "the peer has not come along to key " + number(choice_.id) +
@@ -184,7 +189,7 @@ void Keys::heard(std::uint32_t id, bool fresh, bool unknown, SteadyTime now) {
   if (!follows()) return;
   if (id == choice_.id) {  // while another is tried
     follower_ = {};
-    if (std::exchange(trial_, std::nullopt)) sign_everything();
+    end_trial();
     return;
   }
   if (unknown) {
@@ -199,17 +204,14 @@ void Keys::follow(const KeyMoment& m) {
   // We have just moved by ourselves: the peer gets its time before anything is concluded.
   const bool grace = choice_.moving && choice_.cause != KeyCause::peer;
   if (!follows() || grace || shared() || !session_.takes_links()) {
-    if (trial_) {
-      trial_.reset();
-      sign_everything();
-    }
+    end_trial();
     follower_ = {};
     return;
   }
   if (!m.failing && !silent_ && !follower_.heard && !follower_.suspect &&
       follower_.round_rest.count() == 0 && follower_.phase == Follower::Phase::quiet)
     return;
-  Sight sight{m.now, m.failing, m.captures, false, false, linked_at_, Milliseconds(0)};
+  Sight sight{.now = m.now, .failing = m.failing, .captures = m.captures, .accepted = linked_at_};
   bool any = false;
   session_.each_peer_socket([&](int fd) {
     const auto p = progress_of(fd);
@@ -238,8 +240,7 @@ void Keys::follow(const KeyMoment& m) {
       follower_.since = signed_at_;
       break;
     case FollowerDoes::What::give_up:
-      trial_.reset();
-      sign_everything();
+      end_trial();
       break;
     case FollowerDoes::What::follow: {
       const bool by_trial = does.id == 0 && trial_;
@@ -288,19 +289,7 @@ void Keys::accepted(const Address& peer, std::optional<std::uint32_t> id) {
     if (id && *id != choice_.id) guests_[peer] = *id;
     return;
   }
-  if (id && *id != choice_.id && chain_->find(*id) != nullptr) {
-    // The kernel has checked the handshake with it: nothing to be asked or waited for.
-    note_use();
-    const std::uint32_t from = choice_.id;
-    choice_.id = *id;
-    choice_.cause = KeyCause::peer;
-    choice_.moving = choice_.late = false;
-    choice_.since = linked_at_;
-    trial_.reset();
-    follower_ = {};
-    sign_everything();
-    report(from, "the peer has come with it");
-  }
+  if (id) tell(What::came, *id, "the peer has come with it");
   note_use();
 }
 
@@ -349,7 +338,7 @@ Result<std::string> Keys::use(std::uint32_t id) {
                  ENOKEY, Cause::admin};
   if (id == choice_.id) {
     follower_ = {};
-    if (std::exchange(trial_, std::nullopt)) sign_everything();
+    end_trial();
     return "key " + number(id) + " is in use already";
   }
   const std::uint32_t from = choice_.id;

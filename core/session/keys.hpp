@@ -83,6 +83,8 @@ class Keys {
  private:
   void tell(KeyEvent::What, std::uint32_t id, const char* why);
   void follow(const KeyMoment&);
+  void moved(std::uint32_t from, const std::string& why);
+  void end_trial();
   void sign_everything();
   void note_use() const;
   void hurry(bool);

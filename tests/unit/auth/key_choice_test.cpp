@@ -238,6 +238,15 @@ TEST_CASE("a start that is put off in the file takes its move back, and comes ag
   s.is(2, KeyCause::schedule, false);
 }
 
+TEST_CASE("a peer that has come with a key of the chain is not awaited, in whatever mode") {
+  Session s(two(Rollover::manual));
+  CHECK(s.hear(What::came, 1) == KeyStep::none);
+  CHECK(s.hear(What::came, 7) == KeyStep::none);  // of no chain
+  s.is(1, KeyCause::schedule, false);
+  CHECK(s.hear(What::came, 2) == KeyStep::moved);
+  s.is(2, KeyCause::peer, false);
+}
+
 TEST_CASE("when no key is valid the last to end stays") {
   Session s(chain_of(Rollover::follow, {{1, {}, 50}, {2, 10, 100}}));
   s.after(20);
