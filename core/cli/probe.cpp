@@ -92,14 +92,15 @@ bool link_in_the_way(const Arguments& arguments, const Target& target) {
   return true;
 }
 
-Result<Fd> dial(Loop& loop, const Target& target, const Key* key, Endpoint* local = nullptr) {
+Result<Connected> dial(Loop& loop, const Target& target, const Key* key,
+                       Endpoint* local = nullptr) {
   DialRequest request;
   request.to = target.peer;
   request.from = target.source;
   request.key = key;
   request.timeout = target.timeout;
-  std::optional<Result<Fd>> got;
-  const auto dialer = Dialer::start(loop, request, [&](Result<Fd> result) {
+  std::optional<Result<Connected>> got;
+  const auto dialer = Dialer::start(loop, request, [&](Result<Connected> result) {
     got.emplace(std::move(result));
     loop.stop();
   });
@@ -170,8 +171,8 @@ int run(const Arguments& arguments) {
   Endpoint local;
   auto signed_one = dial(loop, *target, &chain->in_use(std::chrono::system_clock::now()), &local);
   if (signed_one) {
-    const std::string from = local_endpoint(signed_one->get()).to_string();
-    ::shutdown(signed_one->get(), SHUT_RDWR);  // its FIN leaves while the key is on the socket
+    const std::string from = signed_one->local.endpoint().to_string();
+    ::shutdown(signed_one->fd.get(), SHUT_RDWR);  // its FIN leaves while the key is on the socket
     return say("accepted: " + at + " took a connection signed with this key, from " + from + "\n",
                ok);
   }

@@ -23,14 +23,14 @@ struct AppListeners::Place {
 // session that gets it reads all of it.
 class AppListeners::Undecided final : private Poll::Target {
  public:
-  Undecided(Loop& loop, Place& place, Fd fd)
+  Undecided(Loop& loop, Place& place, Connected app)
       : loop_(loop),
         place_(place),
-        fd_(std::move(fd)),
+        app_(std::move(app)),
         timer_(loop, [this] { undecided(PH_LINK_UNDECIDED); }) {}
 
   bool start() {
-    auto poll = Poll::open(loop_, fd_.get(), this, Poll::readable);
+    auto poll = Poll::open(loop_, app_.fd.get(), this, Poll::readable);
     if (!poll) return false;
     poll_ = *std::move(poll);
     const Session& first = *place_.sessions.front();
@@ -43,7 +43,7 @@ class AppListeners::Undecided final : private Poll::Target {
  private:
   void ready(unsigned, bool broken) override {
     const std::span<std::uint8_t> space = loop_.scratch();
-    const ssize_t n = broken ? 0 : recv(fd_.get(), space.data(), space.size(), MSG_PEEK);
+    const ssize_t n = broken ? 0 : recv(app_.fd.get(), space.data(), space.size(), MSG_PEEK);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (n <= 0) return over();
     const Library::Picked picked = place_.sessions.front()->library().pick(
@@ -53,13 +53,13 @@ class AppListeners::Undecided final : private Poll::Target {
     if (picked.answer == PH_EAGAIN && more_may_come && static_cast<std::size_t>(n) < space.size()) {
       // Not woken again by the bytes that lie there already.
       const int more = static_cast<int>(n) + 1;
-      setsockopt(fd_.get(), SOL_SOCKET, SO_RCVLOWAT, &more, sizeof more);
+      setsockopt(app_.fd.get(), SOL_SOCKET, SO_RCVLOWAT, &more, sizeof more);
       return;
     }
     if (picked.answer == PH_EAGAIN) return undecided(0);
     if (picked.answer < 0 || static_cast<std::size_t>(picked.answer) >= place_.sessions.size()) {
       if (!picked.reply.empty()) {
-        (void)!::send(fd_.get(), picked.reply.data(), picked.reply.size(), MSG_NOSIGNAL);
+        (void)!::send(app_.fd.get(), picked.reply.data(), picked.reply.size(), MSG_NOSIGNAL);
       }
       return over();
     }
@@ -74,10 +74,10 @@ class AppListeners::Undecided final : private Poll::Target {
 
   void give(Session& chosen, std::uint32_t flags) {
     const int one = 1;
-    setsockopt(fd_.get(), SOL_SOCKET, SO_RCVLOWAT, &one, sizeof one);
-    Fd fd = std::move(fd_);
+    setsockopt(app_.fd.get(), SOL_SOCKET, SO_RCVLOWAT, &one, sizeof one);
+    Connected app = std::move(app_);
     over();  // destroys this: who hears of the app may close this listener
-    chosen.app_accepted(std::move(fd), flags);
+    chosen.app_accepted(std::move(app), flags);
   }
 
   void undecided(std::uint32_t flags) {
@@ -93,7 +93,7 @@ class AppListeners::Undecided final : private Poll::Target {
   Place& place_;
   ssize_t seen_ = 0;
   bool first_takes_ = false;  // who stays undecided is the first session's
-  Fd fd_;
+  Connected app_;
   Poll poll_;
   Timer timer_;
 };
@@ -143,9 +143,10 @@ Result<void> AppListeners::open(Session& session) {
   auto place = std::make_unique<Place>();
   place->sessions.push_back(&session);
   const mode_t before = at.is_unix() ? umask(0177) : mode_t{0};
-  auto opened = Listener::open(
-      loop_, at, Transport{}, false,
-      [this, here = place.get()](Listener::Accepted from) { accepted(*here, std::move(from.fd)); });
+  auto opened = Listener::open(loop_, at, Transport{}, false,
+                               [this, here = place.get()](Listener::Accepted from) {
+                                 accepted(*here, std::move(from.connected));
+                               });
   if (at.is_unix()) umask(before);
   if (!opened) {
     opened.error().cause = Cause::resource;
@@ -175,9 +176,9 @@ void AppListeners::close(Session& session) {
   }
 }
 
-void AppListeners::accepted(Place& place, Fd fd) {
-  if (place.sessions.size() == 1) return place.sessions.front()->app_accepted(std::move(fd));
-  auto undecided = std::make_unique<Undecided>(loop_, place, std::move(fd));
+void AppListeners::accepted(Place& place, Connected app) {
+  if (place.sessions.size() == 1) return place.sessions.front()->app_accepted(std::move(app));
+  auto undecided = std::make_unique<Undecided>(loop_, place, std::move(app));
   if (undecided->start()) place.undecided.push_back(std::move(undecided));
 }
 

@@ -24,7 +24,7 @@ class AppListeners {
  private:
   struct Place;
   class Undecided;  // accepted on a shared listener, not picked yet
-  void accepted(Place&, Fd);
+  void accepted(Place&, Connected);
 
   Loop& loop_;
   std::map<Endpoint, std::unique_ptr<Place>> places_;

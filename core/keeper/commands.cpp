@@ -79,7 +79,10 @@ Result<std::string> Keeper::use_key(const std::string& name, std::uint32_t id) {
 }
 
 Result<void> Keeper::attach(const std::string& name, Fd& fd, std::string_view greeting) {
-  return s_->find(name)->session->attach(fd, greeting);
+  Connected app{std::move(fd)};
+  Result<void> done = s_->find(name)->session->attach(app, greeting);
+  fd = std::move(app.fd);  // refused: it stays the caller's
+  return done;
 }
 
 bool Keeper::has_link_with(const Address& peer, const std::optional<Address>& source) const {

@@ -13,7 +13,7 @@ constexpr Milliseconds look_every{100};
 constexpr Milliseconds unsigned_after{1500};
 constexpr std::size_t most_dialed = 64;
 
-Facts::Dial outcome(const Result<Fd>& got) {
+Facts::Dial outcome(const Result<Connected>& got) {
   using Dial = Facts::Dial;
   if (got) return Dial::accepted;
   switch (got.error().cause) {
@@ -171,7 +171,7 @@ void Examination::dial(Patient& patient, bool keyed) {
   const auto spent = std::chrono::duration_cast<Milliseconds>(ward_.loop.now() - started_);
   request.timeout = std::max(limits_.patience - spent, look_every);
   auto& dialer = keyed ? patient.signed_dial : patient.unsigned_dial;
-  dialer = Dialer::start(ward_.loop, request, [&patient, keyed](Result<Fd> got) {
+  dialer = Dialer::start(ward_.loop, request, [&patient, keyed](Result<Connected> got) {
     Facts& f = patient.facts;
     (keyed ? f.signed_dial : f.unsigned_dial) = outcome(got);
     if (keyed && !got && got.error().cause != Cause::connect_timeout)

@@ -93,10 +93,12 @@ class Closing::Entry final : private Poll::Target {
       deadline_ = now + patience();
     }
     deadline_ = now + fin_patience;
+    // Without a key the kernel sees to the rest by itself, our FIN included.
+    done_ = whose_ == nullptr && fins_.received;
+    if (done_) return;
     if (!fins_.sent) shutdown(fd_.get(), SHUT_WR);
     drain();
-    // Without a key the kernel sees to the rest by itself.
-    done_ = (whose_ == nullptr && fins_.received) || fin_acknowledged(fd_.get());
+    done_ = fin_acknowledged(fd_.get());
     look_ = now + wait_;
   }
 

@@ -148,6 +148,7 @@ class Dial final : public Dialer, private Poll::Target {
     sockaddr_storage address{};
     auto length = to_.to_sockaddr(address);
     if (!length) return resource(std::move(length).error());
+    remote_ = {reinterpret_cast<sockaddr*>(&address), *length};
     waits_for_room_ = false;
     if (::connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), *length) < 0) {
       const int err = errno;
@@ -165,15 +166,16 @@ class Dial final : public Dialer, private Poll::Target {
     return {};
   }
 
-  void ready(unsigned, bool) override {
+  void ready(unsigned, bool broken) override {
     int err = 0;
     socklen_t size = sizeof err;
-    if (getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &err, &size) < 0) err = errno;
-    // On loopback a dial to a port of the ephemeral range where nobody listens can meet itself.
-    if (err == 0 && !to_.is_unix() && local_endpoint(fd_.get()) == to_) err = ECONNREFUSED;
+    if (broken && getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &err, &size) < 0) err = errno;
     if (err != 0) return finish(connect_failed(err));
+    const SocketName local = SocketName::local_of(fd_.get());
+    // On loopback a dial to a port of the ephemeral range where nobody listens can meet itself.
+    if (local && local.endpoint() == to_) return finish(connect_failed(ECONNREFUSED));
     poll_.close();  // the next owner polls it: one poller per fd
-    finish(std::move(fd_));
+    finish(Connected{std::move(fd_), local, remote_});
   }
 
   void due() {
@@ -235,7 +237,7 @@ class Dial final : public Dialer, private Poll::Target {
   }
 
   // The callback may destroy this.
-  void finish(Result<Fd> result) {
+  void finish(Result<Connected> result) {
     timer_.stop();
     poll_.close();
     fd_.reset();
@@ -253,6 +255,7 @@ class Dial final : public Dialer, private Poll::Target {
   std::optional<AuthCounters> before_;
   std::optional<Error> failure_;
   Done done_;
+  SocketName remote_;
   Fd fd_;
   Poll poll_;  // below fd_: leaves the epoll before the fd closes
   Timer timer_;

@@ -6,8 +6,8 @@
 #include <optional>
 
 #include "base/endpoint.hpp"
-#include "base/fd.hpp"
 #include "loop/loop.hpp"
+#include "net/connected.hpp"
 #include "net/key.hpp"
 #include "net/transport.hpp"
 
@@ -28,7 +28,7 @@ struct DialRequest {
 // time and what to look at.
 class Dialer {
  public:
-  using Done = std::function<void(Result<Fd>)>;
+  using Done = std::function<void(Result<Connected>)>;
   static std::unique_ptr<Dialer> start(Loop&, const DialRequest&, Done);
   virtual ~Dialer() = default;
   // The key to sign with from the next SYN on (a changed key meets silence, not an error).

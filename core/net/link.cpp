@@ -8,14 +8,11 @@
 #include "net/transport.hpp"
 
 #include <linux/sockios.h>
-#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstring>
 #include <optional>
 
 namespace peerhold {
@@ -69,8 +66,15 @@ std::string words_of(int err, const std::string& who) {
 }  // namespace
 
 struct Link::State {
-  State(Loop& l, Closing& c, LinkEvents* e, Fd f, std::uint64_t b)
-      : loop(l), closing(c), events(e), buffer(b), last(l.now()), fd(std::move(f)) {}
+  State(Loop& l, Closing& c, LinkEvents* e, Connected f, std::uint64_t b)
+      : loop(l),
+        closing(c),
+        events(e),
+        buffer(b),
+        last(l.now()),
+        local_name(f.local),
+        far_name(f.remote),
+        fd(std::move(f.fd)) {}
 
   Loop& loop;
   Closing& closing;
@@ -81,9 +85,8 @@ struct Link::State {
   SteadyTime last;
   Block held, queue;
   mutable std::unique_ptr<Endpoint> remote;
-  // Who the far end is, noted at the start: after a reset the kernel does not say any more.
-  std::array<std::uint8_t, sizeof(sockaddr_in6)> name{};
-  std::uint8_t name_length = 0;
+  mutable SocketName local_name;
+  SocketName far_name;  // from the start: after a reset the kernel does not say any more
   Fd fd;
   int error = 0;  // met outside of ready(), to be told on a later turn
 
@@ -109,26 +112,17 @@ struct Link::State {
 
   const Endpoint& remote_name() const {
     if (!remote) {
-      sockaddr_storage address{};
-      std::memcpy(&address, name.data(), name.size());
-      remote = std::make_unique<Endpoint>(
-          name_length > 0 ? Endpoint::from(reinterpret_cast<sockaddr*>(&address), name_length)
-                          : remote_endpoint(fd.get()));
+      remote =
+          std::make_unique<Endpoint>(far_name ? far_name.endpoint() : remote_endpoint(fd.get()));
     }
     return *remote;
   }
 
   void note_name() {
-    sockaddr_storage address{};
-    socklen_t length = sizeof address;
-    if (getpeername(fd.get(), reinterpret_cast<sockaddr*>(&address), &length) < 0) return;
-    if (address.ss_family == AF_UNIX) {
-      const int yes = 1;  // what prepare_socket() does for TCP
-      setsockopt(fd.get(), SOL_SOCKET, SO_OOBINLINE, &yes, sizeof yes);
-    }
-    if (address.ss_family == AF_UNIX || length > name.size()) return;  // asked when wanted
-    std::memcpy(name.data(), &address, length);
-    name_length = static_cast<std::uint8_t>(length);
+    if (!far_name) far_name = SocketName::remote_of(fd.get());
+    if (far_name) return;
+    const int yes = 1;  // a UNIX socket: what prepare_socket() does for TCP
+    setsockopt(fd.get(), SOL_SOCKET, SO_OOBINLINE, &yes, sizeof yes);
   }
 
   void update() {
@@ -295,10 +289,10 @@ struct Link::State {
   }
 };
 
-Result<std::unique_ptr<Link>> Link::open(Loop& loop, Closing& closing, Fd fd, std::uint64_t buffer,
-                                         LinkEvents* events) {
+Result<std::unique_ptr<Link>> Link::open(Loop& loop, Closing& closing, Connected connected,
+                                         std::uint64_t buffer, LinkEvents* events) {
   std::unique_ptr<Link> link(new Link);
-  link->s_ = std::make_unique<State>(loop, closing, events, std::move(fd), buffer);
+  link->s_ = std::make_unique<State>(loop, closing, events, std::move(connected), buffer);
   State& s = *link->s_;
   auto poll = Poll::open(loop, s.fd.get(), link.get(), Poll::readable);
   if (!poll) return std::move(poll).error();
@@ -440,6 +434,11 @@ void Link::set_buffer(std::uint64_t buffer) {
 
 const Endpoint& Link::remote() const {
   return s_->remote_name();
+}
+
+Endpoint Link::local() const {
+  if (!s_->local_name) s_->local_name = SocketName::local_of(s_->fd.get());
+  return s_->local_name ? s_->local_name.endpoint() : local_endpoint(s_->fd.get());
 }
 
 Result<int> Link::lend() {

@@ -16,6 +16,7 @@
 #include "base/fd.hpp"
 #include "loop/loop.hpp"
 #include "net/closing.hpp"
+#include "net/connected.hpp"
 
 namespace peerhold {
 
@@ -46,9 +47,9 @@ class LinkEvents {
 
 class Link final : private Poll::Target {
  public:
-  // Starts reading at once. `fd` is connected and non-blocking. `Closing` takes the socket over
+  // Starts reading at once. `Closing` takes the socket over
   // when the link is closed gracefully; it outlives the Link.
-  static Result<std::unique_ptr<Link>> open(Loop&, Closing&, Fd fd, std::uint64_t buffer,
+  static Result<std::unique_ptr<Link>> open(Loop&, Closing&, Connected, std::uint64_t buffer,
                                             LinkEvents*);
   ~Link();  // leaves the epoll, then closes; a link that was not ended is aborted
 
@@ -77,7 +78,10 @@ class Link final : private Poll::Target {
       const;  // queued + not acknowledged (SIOCOUTQ; a UNIX socket tells memory, not bytes)
   Milliseconds idle() const;  // since the last byte either way
   void set_buffer(std::uint64_t);
+  // Unset for a UNIX socket without a path. The far end is known after a reset too, when the kernel
+  // does not say any more.
   const Endpoint& remote() const;
+  Endpoint local() const;
 
   // Lending to a mover: allowed when nothing is queued or held and no FIN has passed. While lent no
   // event is raised and only fd(), bytes_*, abort() and close() may be called: these two shut the

@@ -122,7 +122,10 @@ class Socket final : public Listener, private Poll::Target {
     auto length = at.to_sockaddr(address);
     if (!length) return on(at_, std::move(length).error());
     if (bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), *length) == 0) {
-      if (!at_.is_unix()) at_ = local_endpoint(fd_.get());  // port 0 has become a real one
+      if (!at_.is_unix()) {  // port 0 has become a real one
+        at_ = local_endpoint(fd_.get());
+        if (!at_.address.is_any()) name_ = SocketName::local_of(fd_.get());
+      }
       return {};
     }
     const int err = errno;
@@ -288,8 +291,7 @@ class Socket final : public Listener, private Poll::Target {
     if (!fd) return accept_failed(errno);
     if (at_.is_unix()) {
       ++counters_.accepted;
-      on_accept_({std::move(fd), Endpoint::from(reinterpret_cast<sockaddr*>(&address), length), at_,
-                  nullptr});
+      on_accept_({{std::move(fd)}, {}, nullptr});
       return true;
     }
     Endpoint remote = Endpoint::from(reinterpret_cast<sockaddr*>(&address), length);
@@ -305,8 +307,8 @@ class Socket final : public Listener, private Poll::Target {
       return true;
     }
     ++counters_.accepted;
-    Endpoint local = at_.address.is_any() ? local_endpoint(fd.get()) : at_;
-    on_accept_({std::move(fd), std::move(remote), std::move(local), claim->owner, key_id});
+    const SocketName name{reinterpret_cast<sockaddr*>(&address), length};
+    on_accept_({{std::move(fd), name_, name}, std::move(remote), claim->owner, key_id});
     return true;
   }
 
@@ -340,6 +342,7 @@ class Socket final : public Listener, private Poll::Target {
   std::vector<Claim> claims_;  // longest prefix first
   Keys installed_;             // what is on the socket
   Counters counters_;
+  SocketName name_;  // the same for all that are accepted, but for a wildcard's
   Fd fd_;
   Poll poll_;
   Timer timer_;

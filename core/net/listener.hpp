@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "base/endpoint.hpp"
-#include "base/fd.hpp"
 #include "loop/loop.hpp"
+#include "net/connected.hpp"
 #include "net/key.hpp"
 #include "net/transport.hpp"
 
@@ -31,8 +31,8 @@ struct Claim {
 class Listener {
  public:
   struct Accepted {
-    Fd fd;
-    Endpoint remote, local;
+    Connected connected;
+    Endpoint remote;  // the same as in `connected`, to be looked at
     void* owner;
     std::optional<std::uint32_t> key_id = {};  // of the key that has signed the handshake
   };

@@ -55,14 +55,18 @@ Result<void> set_hops(int fd, bool six, const Transport& t) {
              });
 }
 
-Result<void> set_keepalive(int fd, const Transport& t) {
+Result<void> set_keepalive(int fd, const Transport& t, bool fresh) {
   if (!t.keepalive) return set(fd, SOL_SOCKET, SO_KEEPALIVE, 0, "keepalive");
   const auto up = std::chrono::ceil<std::chrono::seconds>(*t.keepalive).count();
   const int seconds = static_cast<int>(std::clamp<std::int64_t>(up, 1, 32767));
   // TCP_KEEPIDLE sends the first probe at once where the link has rested for so long, and when the
   // second one follows is decided there: what it is decided by comes first.
   return all([&] { return set(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds, "keepalive"); },
-             [&] { return set(fd, IPPROTO_TCP, TCP_KEEPCNT, 3, "keepalive"); },
+             [&] {
+               // Under a user timeout that one says how many are too many (tcp_keepalive_timer).
+               if (fresh && t.user_timeout) return Result<void>{};
+               return set(fd, IPPROTO_TCP, TCP_KEEPCNT, 3, "keepalive");
+             },
              [&] { return set(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds, "keepalive"); },
              [&] { return set(fd, SOL_SOCKET, SO_KEEPALIVE, 1, "keepalive"); });
 }
@@ -114,7 +118,7 @@ Result<void> apply(int fd, int family, const Transport& t, bool is_signed, bool 
                  return set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, timeout, "user_timeout");
                });
              },
-             [&] { return unless(!t.keepalive, [&] { return set_keepalive(fd, t); }); },
+             [&] { return unless(!t.keepalive, [&] { return set_keepalive(fd, t, fresh); }); },
              [&] {
                return unless(!t.dscp,
                              [&] { return set_both(fd, six, IP_TOS, IPV6_TCLASS, tos, "dscp"); });

@@ -171,12 +171,12 @@ bool Conversation::contained() {
 // ---- links come
 // ------------------------------------------------------------------------------------
 
-Result<void> Conversation::peer_end(End& end, Fd fd, bool outgoing) {
+Result<void> Conversation::peer_end(End& end, Connected socket, bool outgoing) {
   // A dialled socket has had its options since before its SYN; an accepted one has its listener's.
   if (!outgoing) {
-    if (Result<void> done = session_.apply_options(fd.get()); !done) return done;
+    if (Result<void> done = session_.apply_options(socket.fd.get()); !done) return done;
   }
-  auto link = session_.make_link(std::move(fd), *this);
+  auto link = session_.make_link(std::move(socket), *this);
   if (!link) return std::move(link).error();
   end.link = *std::move(link);
   if (session_.key() != nullptr) end.link->belongs_to(&session_);
@@ -184,25 +184,25 @@ Result<void> Conversation::peer_end(End& end, Fd fd, bool outgoing) {
   return {};
 }
 
-Result<void> Conversation::peer_up(Fd fd, bool outgoing) {
+Result<void> Conversation::peer_up(Connected socket, bool outgoing) {
   PH_REQUIRE(!peer_.link);
-  if (Result<void> made = peer_end(peer_, std::move(fd), outgoing); !made) return made;
+  if (Result<void> made = peer_end(peer_, std::move(socket), outgoing); !made) return made;
   came_up(peer_, outgoing ? PH_LINK_OUTGOING : 0);
   return {};
 }
 
-Result<void> Conversation::rival_up(Fd fd, bool outgoing) {
+Result<void> Conversation::rival_up(Connected socket, bool outgoing) {
   PH_REQUIRE(!rival_);
   auto rival = std::make_unique<End>();
-  if (Result<void> made = peer_end(*rival, std::move(fd), outgoing); !made) return made;
+  if (Result<void> made = peer_end(*rival, std::move(socket), outgoing); !made) return made;
   rival_ = std::move(rival);
   rival_->id = PH_RIVAL;
   came_up(*rival_, outgoing ? PH_LINK_OUTGOING : 0);
   return {};
 }
 
-Result<void> Conversation::app_up(Fd fd, std::uint32_t flags) {
-  auto link = session_.make_link(std::move(fd), *this);
+Result<void> Conversation::app_up(Connected socket, std::uint32_t flags) {
+  auto link = session_.make_link(std::move(socket), *this);
   if (!link) return std::move(link).error();
   apps_.push_back(std::make_unique<End>());
   End& app = *apps_.back();
@@ -263,16 +263,17 @@ void Conversation::start_dial(End& e) {
   DialRequest request;
   request.to = *e.to;
   request.timeout = session_.config().retry.connect_timeout;
-  e.dialer = Dialer::start(session_.around().loop, request,
-                           [this, id = e.id](Result<Fd> fd) { dialed(id, std::move(fd)); });
+  e.dialer =
+      Dialer::start(session_.around().loop, request,
+                    [this, id = e.id](Result<Connected> got) { dialed(id, std::move(got)); });
 }
 
-void Conversation::dialed(ph_link id, Result<Fd> fd) {
+void Conversation::dialed(ph_link id, Result<Connected> got) {
   End* e = find(id);
   if (e == nullptr || e->ending) return;
   e->dialer.reset();
-  if (fd) {
-    auto link = session_.make_link(*std::move(fd), *this);
+  if (got) {
+    auto link = session_.make_link(*std::move(got), *this);
     if (link) {
       e->link = *std::move(link);
       e->outgoing = true;
@@ -280,9 +281,9 @@ void Conversation::dialed(ph_link id, Result<Fd> fd) {
       came_up(*e, PH_LINK_OUTGOING);
       return;
     }
-    fd = std::move(link).error();
+    got = std::move(link).error();
   }
-  const std::string text = "app " + e->to->to_string() + ": " + fd.error().text;
+  const std::string text = "app " + e->to->to_string() + ": " + got.error().text;
   if (e->retry_dial) {
     const Milliseconds delay =
         e->backoff.next(session_.config().retry, RetryClass::normal, session_.around().draw());

@@ -43,9 +43,9 @@ class Conversation final : public ph_instance, private LinkEvents, private Later
   // ---- what the session tells
   // -------------------------------------------------------------------- Errors: the socket is gone
   // already, or no descriptor is left; nothing was told to the plugin.
-  Result<void> peer_up(Fd, bool outgoing);
-  Result<void> rival_up(Fd, bool outgoing);  // PH_COLLISION plugins only
-  Result<void> app_up(Fd, std::uint32_t flags);
+  Result<void> peer_up(Connected, bool outgoing);
+  Result<void> rival_up(Connected, bool outgoing);  // PH_COLLISION plugins only
+  Result<void> app_up(Connected, std::uint32_t flags);
   void dial_app();  // the core's own dial to `app`
   void cancel_dials();
   // Ends every link: by the plugin's drain() on the peer link when it has one, else queued bytes
@@ -157,7 +157,7 @@ class Conversation final : public ph_instance, private LinkEvents, private Later
   End& end_of(const Link&);
   template <class F>
   void each(F&&);
-  Result<void> peer_end(End&, Fd, bool outgoing);
+  Result<void> peer_end(End&, Connected, bool outgoing);
   void came_up(End&, std::uint32_t flags);
   void tell_eof(End&);
   void offer(End&);
@@ -167,7 +167,7 @@ class Conversation final : public ph_instance, private LinkEvents, private Later
   void finish(End&);  // the socket's part of end()
   void tell_down(End&);
   void start_dial(End&);
-  void dialed(ph_link, Result<Fd>);
+  void dialed(ph_link, Result<Connected>);
   bool contained();  // false: the callback broke the contract, links end
   void due(std::uint32_t deadline);
   Deadlines& deadlines();

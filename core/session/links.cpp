@@ -64,15 +64,16 @@ void Session::dial() {
   keys_.dialing();
   // Two SYNs with our own key first.
   if (keys_.follows()) deadlines_.set(dial_key_due, Milliseconds(1500));
-  dialer_ = Dialer::start(around_.loop, request, [this](Result<Fd> fd) { dialed(std::move(fd)); });
+  dialer_ = Dialer::start(around_.loop, request,
+                          [this](Result<Connected> got) { dialed(std::move(got)); });
 }
 
-void Session::dialed(Result<Fd> fd) {
+void Session::dialed(Result<Connected> got) {
   dialer_.reset();
   deadlines_.clear(dial_key_due);
-  if (fd) keys_.dialed();
-  if (!fd) {
-    Error why = std::move(fd).error();
+  if (got) keys_.dialed();
+  if (!got) {
+    Error why = std::move(got).error();
     if (why.cause == Cause::connect_timeout && around_.explain)
       why = around_.explain(*this).value_or(std::move(why));
     note_failure(why.cause, why.text, false, false);
@@ -86,15 +87,15 @@ void Session::dialed(Result<Fd> fd) {
   if (present != nullptr && present->has_peer()) {  // PH_COLLISION: the plugin closes the loser
     tell(PeerEvent::dialed_rival);
     if (present->has_rival()) {
-      abort_connection(fd->get());
+      abort_connection(got->fd.get());
     } else {
-      note_if_failed(present->rival_up(*std::move(fd), true));
+      note_if_failed(present->rival_up(*std::move(got), true));
     }
     return;
   }
   parked_.reset();  // ours has won
   tell(PeerEvent::dialed);
-  take(*std::move(fd), true);
+  take(*std::move(got), true);
   next_client();
 }
 
@@ -123,7 +124,7 @@ void Session::arm_waiting() {
 // ------------------------------------------------------------------------------------
 
 // A link that PeerSide has counted gets its conversation.
-void Session::take(Fd fd, bool outgoing) {
+void Session::take(Connected link, bool outgoing) {
   Conversation* one = nullptr;
   if (!per_client()) {
     one = persistent_one();
@@ -134,11 +135,11 @@ void Session::take(Fd fd, bool outgoing) {
     waiting_.pop_front();
   }
   if (one == nullptr) {  // refused by the plugin, or the client has left meanwhile
-    abort_connection(fd.get());
+    abort_connection(link.fd.get());
     tell(PeerEvent::link_lost);
     return;
   }
-  if (const Result<void> came = one->peer_up(std::move(fd), outgoing); !came) {
+  if (const Result<void> came = one->peer_up(std::move(link), outgoing); !came) {
     note_failure(came.error().cause, came.error().text, false);
     tell(PeerEvent::link_lost);
     if (per_client()) one->drop(came.error().cause, came.error().text, true);
@@ -149,53 +150,53 @@ void Session::take(Fd fd, bool outgoing) {
 
 void Session::accepted(Listener::Accepted from) {
   if (!takes_links()) {
-    abort_connection(from.fd.get());
+    abort_connection(from.connected.fd.get());
     return;
   }
   if (dynamic()) return hand_on(std::move(from));
   keys_.accepted(from.remote.address, from.key_id);
   if (per_client()) {
     tell(PeerEvent::accepted);
-    take(std::move(from.fd), false);
+    take(std::move(from.connected), false);
     return;
   }
   Conversation* one = persistent_one();
   if (one == nullptr) {
-    abort_connection(from.fd.get());
+    abort_connection(from.connected.fd.get());
     return;
   }
   if (one->has_peer()) {
     if (peer_side_.plugin_settles) {
       if (one->has_rival()) {
-        abort_connection(from.fd.get());
+        abort_connection(from.connected.fd.get());
       } else {
-        note_if_failed(one->rival_up(std::move(from.fd), false));
+        note_if_failed(one->rival_up(std::move(from.connected), false));
       }
       return;
     }
     // Both ends dialled at the same time, and ours came first: the same rule on both ends decides.
     const bool half_open = one->peer_outgoing() && one->peer_age() < config_.retry.connect_timeout;
-    if (half_open && ours_wins(local_endpoint(one->peer_link()->fd()), from.remote)) {
-      abort_connection(from.fd.get());
+    if (half_open && ours_wins(one->peer_link()->local(), from.remote)) {
+      abort_connection(from.connected.fd.get());
       return;
     }
     // The peer came back before we noticed that the old link is dead.
-    parked_ = std::move(from.fd);
+    parked_ = std::move(from.connected);
     one->drop_peer(Cause::peer_reset, "replaced by a newer link from the peer");
     return;
   }
   if (dialer_ && !peer_side_.plugin_settles && ours_wins(dialer_->local(), from.remote)) {
-    parked_ = std::move(from.fd);  // taken when our own attempt fails
+    parked_ = std::move(from.connected);  // taken when our own attempt fails
     return;
   }
   tell(PeerEvent::accepted);
-  take(std::move(from.fd), false);
+  take(std::move(from.connected), false);
 }
 
 void Session::hand_on(Listener::Accepted from) {
   const Result<Session*> child = around_.child(*this, from.remote.address);
   if (child) return (*child)->accepted(std::move(from));
-  abort_connection(from.fd.get());
+  abort_connection(from.connected.fd.get());
   // As a repeated failure is told: who scans a prefix must not fill the log.
   ++peers_turned_away_.count;
   const bool tell_it = peers_turned_away_.tell(around_.loop.now());
@@ -206,10 +207,10 @@ void Session::hand_on(Listener::Accepted from) {
 
 void Session::take_parked() {
   if (!parked_) return;
-  Fd fd = *std::move(parked_);
+  Connected link = *std::move(parked_);
   parked_.reset();
   tell(PeerEvent::accepted);
-  take(std::move(fd), false);
+  take(std::move(link), false);
 }
 
 bool Session::ours_wins(const Endpoint& ours, const Endpoint& theirs) const {
@@ -283,23 +284,23 @@ void Session::add_bytes(std::uint64_t from_peer, std::uint64_t to_peer) {
 // ---- apps
 // ------------------------------------------------------------------------------------------
 
-void Session::app_accepted(Fd fd, std::uint32_t flags) {
+void Session::app_accepted(Connected app, std::uint32_t flags) {
   if (!config_.app_users.empty()) {
-    const Result<PeerUser> user = peer_user(fd.get());
+    const Result<PeerUser> user = peer_user(app.fd.get());
     if (!user || std::ranges::find(app_uids_, user->uid) == app_uids_.end()) {
       ++users_refused_.count;
       line(users_refused_.tell(around_.loop.now()) ? Level::warn : Level::debug, "app",
            user ? "refused: uid " + std::to_string(user->uid) + " is not in app_users"
                 : "refused: " + user.error().text,
            {}, {}, {"count", std::to_string(users_refused_.count)});
-      abort_connection(fd.get());
+      abort_connection(app.fd.get());
       return;
     }
   }
-  if (!attach(fd, {}, flags) && fd) abort_connection(fd.get());
+  if (!attach(app, {}, flags) && app.fd) abort_connection(app.fd.get());
 }
 
-Result<void> Session::attach(Fd& fd, std::string_view greeting, std::uint32_t flags) {
+Result<void> Session::attach(Connected& app, std::string_view greeting, std::uint32_t flags) {
   const auto refuse = [&](const std::string& why) {
     return Error{"session \"" + name() + "\" " + why, 0, Cause::admin};
   };
@@ -323,15 +324,15 @@ Result<void> Session::attach(Fd& fd, std::string_view greeting, std::uint32_t fl
                   latest_text());
   }
   // Before anything that the session says, and into an empty socket: all of it or nobody is there.
-  if (!greeting.empty() && send(fd.get(), greeting.data(), greeting.size(),
+  if (!greeting.empty() && send(app.fd.get(), greeting.data(), greeting.size(),
                                 MSG_NOSIGNAL | MSG_DONTWAIT) != std::ssize(greeting)) {
     if (per_client()) one->drop(Cause::peer_closed, "who asked to attach has gone", true);
     return refuse("is not attached to: who asked has gone");
   }
-  if (!per_client()) return one->app_up(std::move(fd), flags);
+  if (!per_client()) return one->app_up(std::move(app), flags);
   const bool asks = asks_for_peer();  // then its instance says when it waits
   if (!asks) waits(*one);
-  if (Result<void> came = one->app_up(std::move(fd), flags); !came) {
+  if (Result<void> came = one->app_up(std::move(app), flags); !came) {
     if (!asks) waiting_.pop_back();
     one->drop(came.error().cause, came.error().text, true);
     return came;
@@ -390,8 +391,8 @@ void Session::app_dial_failed(const std::string& text, bool given_up) {
 // ---- sockets
 // ---------------------------------------------------------------------------------------
 
-Result<std::unique_ptr<Link>> Session::make_link(Fd fd, LinkEvents& events) {
-  return Link::open(around_.loop, around_.closing, std::move(fd), config_.transport.buffer,
+Result<std::unique_ptr<Link>> Session::make_link(Connected connected, LinkEvents& events) {
+  return Link::open(around_.loop, around_.closing, std::move(connected), config_.transport.buffer,
                     &events);
 }
 

@@ -77,9 +77,8 @@ void Conversation::relay_eof(End& from, End& to) {
     tell_eof(from);
     return;
   }
-  to.link->send_eof();
-  if (!from.link->eof_sent() || !to.link->eof_received()) return;
-  // Both directions have ended: the conversation is over, and both sides said so.
+  if (!from.link->eof_sent() || !to.link->eof_received()) return to.link->send_eof();
+  // Both directions have ended, and with them the conversation: closing says so to that side.
   splice_.reset();
   end(from, Cause::peer_closed, "both directions were closed", false, false);
   end(to, Cause::peer_closed, "both directions were closed", false, false);

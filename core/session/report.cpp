@@ -276,7 +276,7 @@ SessionStatus Session::status() const {
     out.plugin_metrics.push_back({what.name, what.label != nullptr ? which.second : "", value});
   }
   if (!per_client() && !conversations_.empty() && conversations_.front()->has_peer()) {
-    out.source = local_endpoint(conversations_.front()->peer_link()->fd()).to_string();
+    out.source = conversations_.front()->peer_link()->local().to_string();
   }
   Instance::Report report;
   if (!conversations_.empty()) report = conversations_.front()->report().value_or(report);
@@ -328,15 +328,14 @@ void Session::judge(SessionStatus& out, const Instance::Report& report) const {
 bool Session::has_link_with(const Address& peer, const std::optional<Address>& source) const {
   return std::ranges::any_of(conversations_, [&](const auto& one) {
     if (!one->has_peer()) return false;
-    const int fd = one->peer_link()->fd();
-    return remote_endpoint(fd).address == peer &&
-           (!source || local_endpoint(fd).address == *source);
+    const Link& link = *one->peer_link();
+    return link.remote().address == peer && (!source || link.local().address == *source);
   });
 }
 
 void Session::describe(const Link& link, bool outgoing, ph_link_info& out) const {
   out.remote = to_abi(link.remote());
-  out.local = to_abi(local_endpoint(link.fd()));
+  out.local = to_abi(link.local());
   out.flags = outgoing ? std::uint32_t{PH_LINK_OUTGOING} : 0;
   out.bytes_in = link.bytes_in();
   out.bytes_out = link.bytes_out();

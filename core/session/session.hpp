@@ -80,10 +80,10 @@ class Session {
   bool reload(SessionConfig, const KeyChain* chain);
   // A connection from `who()`, whose segments bear our key.
   void accepted(Listener::Accepted);
-  void app_accepted(Fd, std::uint32_t flags = 0);  // PH_LINK_*
+  void app_accepted(Connected, std::uint32_t flags = 0);  // PH_LINK_*
   // `peerhold attach`: like an accepted app. `greeting` is sent to it first. A refusal leaves `fd`
   // with the caller, and nothing was sent.
-  Result<void> attach(Fd& fd, std::string_view greeting, std::uint32_t flags = 0);
+  Result<void> attach(Connected&, std::string_view greeting, std::uint32_t flags = 0);
 
   bool listens() const { return config_.mode != Mode::active; }
   // A persistent session whose peer is a prefix holds the claim and nothing else: each peer that
@@ -111,7 +111,7 @@ class Session {
   bool per_client() const { return config_.link == LinkMode::per_client; }
   const ph_config* plugin_config() const { return plugin_config_->get(); }
   std::optional<Endpoint> configured_endpoint(const std::string& text) const;
-  Result<std::unique_ptr<Link>> make_link(Fd, LinkEvents&);
+  Result<std::unique_ptr<Link>> make_link(Connected, LinkEvents&);
   // `user_timeout`: the plugin's, in ms; < 0: none.
   Result<void> apply_options(int fd, std::int64_t user_timeout = -1);
   void key_socket(int fd);
@@ -175,12 +175,12 @@ class Session {
   Conversation* converse();  // a new conversation, opened; null: refused, and noted
   Conversation* persistent_one();
   void dial();
-  void dialed(Result<Fd>);
+  void dialed(Result<Connected>);
   void next_client();
   void waits(Conversation&);
   void end_waiting();
   void arm_waiting();
-  void take(Fd, bool outgoing);
+  void take(Connected, bool outgoing);
   void take_parked();
   void hand_on(Listener::Accepted);
   void account(const Loss&);
@@ -222,8 +222,8 @@ class Session {
     Conversation* who;
     SteadyTime until;
   };
-  std::list<Waiting> waiting_;  // clients without a peer link yet, oldest first
-  std::optional<Fd> parked_;    // accepted; waits for our own dial, or the old link, to end
+  std::list<Waiting> waiting_;       // clients without a peer link yet, oldest first
+  std::optional<Connected> parked_;  // accepted; waits for our own dial, or the old link, to end
   std::vector<uid_t> app_uids_;
   bool stopping_ = false, gone_told_ = false, redial_ = false, clients_may_end_ = false;
   ph_goodbye bye_ = PH_BYE_DOWN;

@@ -27,9 +27,9 @@ Symptoms Session::symptoms() const {
   if (failures_) out.last_error = failures_->last_error;
   for (const auto& one : conversations_) {
     if (!one->has_peer()) continue;
-    const int fd = one->peer_link()->fd();
-    out.stalled = stalls(fd);
-    if (out.stalled || !out.link) out.link.emplace(local_endpoint(fd), remote_endpoint(fd));
+    const Link& link = *one->peer_link();
+    out.stalled = stalls(link.fd());
+    if (out.stalled || !out.link) out.link.emplace(link.local(), link.remote());
     if (out.stalled) break;
   }
   return out;

@@ -54,10 +54,10 @@ struct World {
     request.key = key;
     request.timeout = timeout;
     request.transport = transport;
-    attempt->dialer = Dialer::start(loop, request, [a = attempt.get()](Result<Fd> result) {
+    attempt->dialer = Dialer::start(loop, request, [a = attempt.get()](Result<Connected> result) {
       a->done = true;
       if (result)
-        a->fd = std::move(*result);
+        a->fd = std::move(result->fd);
       else
         a->error = std::move(result).error();
     });
@@ -73,7 +73,12 @@ struct World {
       return false;
     if (!attempt->fd) return false;
     CHECK(accepted[0].remote.address == endpoint(from).address);
-    return carries(attempt->fd, accepted[0].fd) && carries(accepted[0].fd, attempt->fd);
+    const Connected& there = accepted[0].connected;
+    CHECK(there.remote.endpoint() == remote_endpoint(there.fd.get()));
+    // Of a listener at every address the link asks when it is wanted.
+    CHECK((!there.local || there.local.endpoint() == local_endpoint(there.fd.get())));
+    return carries(attempt->fd, accepted[0].connected.fd) &&
+           carries(accepted[0].connected.fd, attempt->fd);
   }
 
   bool carries(const Fd& from, const Fd& to) {
@@ -153,7 +158,7 @@ TEST_CASE("a removed claim leaves no key: its peer meets silence, others and liv
   auto live = w.start("127.0.0.2", &key);
   w.accepted.clear();
   REQUIRE(turn_until(w.loop, [&] { return live->done && !w.accepted.empty(); }));
-  const Fd child = std::move(w.accepted[0].fd);
+  const Fd child = std::move(w.accepted[0].connected.fd);
 
   REQUIRE(w.listener->set_claims({w.claim("127.0.0.3", &second)}));
   w.meets_silence("127.0.0.2", &key);
@@ -261,8 +266,8 @@ TEST_CASE("an accepted socket gets its claim's present key before anybody reads"
   CHECK(turn_until(w.loop, [&] { return read_auth_counters().failure > before.failure; }));
   REQUIRE(tcp_auth::set_key(client.get(), prefix("127.0.0.1"), fresh));
   char byte = 0;
-  CHECK(turn_until(w.loop,
-                   [&] { return recv(w.accepted[0].fd.get(), &byte, 1, MSG_DONTWAIT) == 1; }));
+  CHECK(turn_until(
+      w.loop, [&] { return recv(w.accepted[0].connected.fd.get(), &byte, 1, MSG_DONTWAIT) == 1; }));
 }
 
 TEST_CASE("more keys than the socket has room for: told with the remedy, the old set stays") {
@@ -323,7 +328,7 @@ TEST_CASE("what this host lacks is told as such, on a later turn") {
     Cause found = Cause::internal;
     bool done = false;
     std::string text;
-    auto dialer = Dialer::start(loop, request, [&](Result<Fd> result) {
+    auto dialer = Dialer::start(loop, request, [&](Result<Connected> result) {
       done = true;
       REQUIRE_FALSE(result);
       found = result.error().cause;
@@ -365,7 +370,7 @@ TEST_CASE("a keyed dial to a closed port is silence, never a refusal") {
   request.key = &key;
   request.timeout = silence_shows_after;
   std::unique_ptr<Dialer> dialer;
-  dialer = Dialer::start(w.loop, request, [&](Result<Fd> result) {
+  dialer = Dialer::start(w.loop, request, [&](Result<Connected> result) {
     done = true;
     CHECK(result.error().cause == Cause::connect_timeout);
     dialer.reset();  // allowed

@@ -52,7 +52,7 @@ struct World {
   std::unique_ptr<Link> link;
 
   explicit World(Ends ends = tcp_ends(), std::uint64_t buffer = 65536) : far(std::move(ends.far)) {
-    auto opened = Link::open(loop, closing, std::move(ends.ours), buffer, &owner);
+    auto opened = Link::open(loop, closing, {std::move(ends.ours)}, buffer, &owner);
     REQUIRE(opened);
     link = std::move(*opened);
   }
@@ -427,7 +427,7 @@ TEST_CASE("random chunks, random appetites: two links pass a stream on unchanged
     World left(tcp ? tcp_ends() : unix_ends(), 1 + random() % 100000);
     Ends ends = tcp ? unix_ends() : tcp_ends();
     Owner right_owner;
-    auto right = Link::open(left.loop, left.closing, std::move(ends.ours), 1 + random() % 100000,
+    auto right = Link::open(left.loop, left.closing, {std::move(ends.ours)}, 1 + random() % 100000,
                             &right_owner);
     REQUIRE(right);
     Link *a = left.link.get(), *b = right->get();

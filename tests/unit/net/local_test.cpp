@@ -62,7 +62,8 @@ TEST_CASE(
     bool done = false;
     DialRequest request;
     request.to = at;
-    auto dialer = Dialer::start(loop, request, [&](Result<Fd> fd) { done = fd.has_value(); });
+    auto dialer =
+        Dialer::start(loop, request, [&](Result<Connected> fd) { done = fd.has_value(); });
     CHECK(turn_until(loop, [&] { return done && accepted > 0; }));
   }
   CHECK_FALSE(std::filesystem::exists(at.path));
@@ -109,7 +110,7 @@ TEST_CASE("a UNIX dial waits for room in the queue, but not for ever") {
   request.timeout = Milliseconds(200);
   int done = 0;
   Cause cause = Cause::internal;
-  auto in_vain = Dialer::start(loop, request, [&](Result<Fd> fd) {
+  auto in_vain = Dialer::start(loop, request, [&](Result<Connected> fd) {
     ++done;
     REQUIRE_FALSE(fd);
     cause = fd.error().cause;
@@ -118,7 +119,8 @@ TEST_CASE("a UNIX dial waits for room in the queue, but not for ever") {
   CHECK(cause == Cause::connect_timeout);
   request.timeout = Milliseconds(5000);
   bool connected = false;
-  auto patient = Dialer::start(loop, request, [&](Result<Fd> fd) { connected = fd.has_value(); });
+  auto patient =
+      Dialer::start(loop, request, [&](Result<Connected> fd) { connected = fd.has_value(); });
   for (int i = 0; i < 10; ++i) loop.turn();
   CHECK_FALSE(connected);
   const Fd taken(accept(listener.get(), nullptr, nullptr));
@@ -132,15 +134,17 @@ TEST_CASE("a source port that is in use or lingers is named as what is in the wa
   DialRequest request;
   request.to = local_endpoint(listener.get());
   const auto dial = [&] {
-    std::optional<Result<Fd>> got;
-    auto dialer = Dialer::start(loop, request, [&](Result<Fd> fd) { got = std::move(fd); });
+    std::optional<Result<Connected>> got;
+    auto dialer = Dialer::start(loop, request, [&](Result<Connected> fd) { got = std::move(fd); });
     REQUIRE(turn_until(loop, [&] { return got.has_value(); }));
     return std::move(*got);
   };
   request.from = endpoint("127.0.0.3:20555");
-  const Result<Fd> first = dial();
+  const Result<Connected> first = dial();
   REQUIRE(first);
-  const Result<Fd> second = dial();
+  CHECK(first->local.endpoint() == local_endpoint(first->fd.get()));
+  CHECK(first->remote.endpoint() == remote_endpoint(first->fd.get()));
+  const Result<Connected> second = dial();
   REQUIRE_FALSE(second);
   CHECK(second.error().cause == Cause::resource);
   INFO(second.error().text);

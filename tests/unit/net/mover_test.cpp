@@ -331,8 +331,8 @@ TEST_CASE("links lend and take back: a reset under a mover still says why it end
   Movers movers(loop, 1);
   Owner of_a, of_b;
   Ends a = tcp_ends(), b = tcp_ends();
-  auto link_a = *Link::open(loop, closing, std::move(a.ours), 65536, &of_a);
-  auto link_b = *Link::open(loop, closing, std::move(b.ours), 65536, &of_b);
+  auto link_a = *Link::open(loop, closing, {std::move(a.ours)}, 65536, &of_a);
+  auto link_b = *Link::open(loop, closing, {std::move(b.ours)}, 65536, &of_b);
   bool back = false;
   movers.lend(*link_a->lend(), *link_b->lend(), {}, [&](Returned r) {
     link_a->add_bytes(r.a.bytes, r.b.bytes);
