@@ -73,3 +73,15 @@ with Lab("near", "far") as lab:
     app.has(*router.announced)
     wait_for(lambda: keeper.status("link")["plugin_status"]["routes_stale"] == 0, 10, "all are announced again")
     same(router.routes(), set(own), "at the end")
+
+    # And killed once more, while an app is there: the app's session ends with the link, and comes back by itself.
+    router.kill()
+    keeper.wait_state("backoff", deadline=30)
+    keeper.wait_app(0)
+    router.start()
+    router.established()
+    app.established()
+    app.has(*router.announced, deadline=30)
+    router.has_count(len(own))
+    same(router.routes(), set(own), "after the router's restart beside an app")
+    same(keeper.status("link")["app"]["attached"], 1, "the app")

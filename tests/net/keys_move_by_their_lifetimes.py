@@ -68,4 +68,5 @@ with Lab("near", "far") as lab:
     # The same while a tenth of all segments is lost.
     ips = ("fd00:1::1", "fd00:1::2") if lab.family == 6 else ("10.1.0.1", "10.1.0.2")
     Wire(near, far, *ips, loss=0.1, delay=0.002)
-    move(0.5, 0.02, "lossy", ips=ips)
+    # Each loss in a row doubles the wait for the next try.
+    move(0.5, 0.02, "lossy", ips=ips, deadline=120)
