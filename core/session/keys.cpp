@@ -276,7 +276,7 @@ void Keys::dialed() {
   linked_at_ = session_.around().loop.now();
   if (chain_ != nullptr && dial_ && *dial_ != choice_.id)
     tell(What::peer, *dial_, "the peer has answered our SYN under it");
-  note_use();
+  if (chain_ != nullptr) note_handshake(choice_.id);
 }
 
 void Keys::accepted(const Address& peer, std::optional<std::uint32_t> id) {
@@ -289,8 +289,9 @@ void Keys::accepted(const Address& peer, std::optional<std::uint32_t> id) {
     if (id && *id != choice_.id) guests_[peer] = *id;
     return;
   }
-  if (id) tell(What::came, *id, "the peer has come with it");
-  note_use();
+  if (!id) return;
+  if (*id != choice_.id) tell(What::came, *id, "the peer has come with it");
+  note_handshake(*id);
 }
 
 void Keys::link_gone(bool last) {
@@ -357,6 +358,12 @@ Result<std::string> Keys::use(std::uint32_t id) {
 KeyUse& Keys::use_of(std::uint32_t id) const {
   const auto found = std::ranges::find(uses_, id, &KeyUse::id);
   return found != uses_.end() ? *found : uses_.emplace_back(KeyUse{id, {}, {}});
+}
+
+// Of a link that has just come. note_use() asks each socket, of which there may be thousands.
+void Keys::note_handshake(std::uint32_t id) const {
+  KeyUse& use = use_of(id);
+  use.received = use.sent = std::chrono::system_clock::now();
 }
 
 void Keys::note_use() const {

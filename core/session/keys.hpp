@@ -86,6 +86,7 @@ class Keys {
   void moved(std::uint32_t from, const std::string& why);
   void end_trial();
   void sign_everything();
+  void note_handshake(std::uint32_t id) const;
   void note_use() const;
   void hurry(bool);
   void report(std::uint32_t from, const std::string& why);
