@@ -29,7 +29,7 @@ install: all
 
 bench:
 	tests/kit/install-packages $(BUILD_PACKAGES) $(DEMO_PACKAGES) haproxy socat bird2 frr nginx-light \
-	  libnginx-mod-stream
+	  libnginx-mod-stream apache2-utils openssl
 	tests/bench/run
 
 fuzz:

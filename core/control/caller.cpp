@@ -128,9 +128,8 @@ bool Caller::handle(const std::string& line) {
   return true;
 }
 
-// Why a session takes no app, in its own words or nearly; "" when it may. The answer must stand
-// before the session has the socket, so what can be known beforehand is known here. What a plugin
-// does with its app it decides later, and ends the stream.
+// The session has the socket from here on, and sends the answer first, or gives it back with its
+// reason. False: nothing of this caller is left.
 bool Caller::attach(const Request& request) {
   if (request.name.empty() || !server_.keeper.has(request.name)) {
     finish_with(refusal_line(Refusal::no_session, "no session \"" + request.name + "\""));

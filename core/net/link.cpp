@@ -337,6 +337,16 @@ std::size_t Link::send(std::span<const std::uint8_t> bytes) {
   return taken;
 }
 
+void Link::preface(std::string_view text) {
+  s_->queue.append({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  s_->update();
+}
+
+Fd Link::release() {
+  s_->end();
+  return std::move(s_->fd);
+}
+
 std::size_t Link::room() const {
   const State& s = *s_;
   return s.buffer > s.queue.size() ? s.buffer - s.queue.size() : 0;

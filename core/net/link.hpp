@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 
 #include "base/endpoint.hpp"
 #include "base/fd.hpp"
@@ -56,7 +57,12 @@ class Link final : private Poll::Target {
   // Takes 0…n bytes: what the kernel takes now plus what the queue has room for.
   std::size_t send(std::span<const std::uint8_t>);
   std::size_t room() const;  // bytes send() would take into the queue
-  void send_eof();           // FIN after the queued bytes; reading goes on
+  // To stand before all that send() takes, and to leave on a later turn: until then release()
+  // undoes the whole link. For a link that has sent nothing.
+  void preface(std::string_view);
+  // The socket, out of which nothing was sent. No more events.
+  Fd release();
+  void send_eof();  // FIN after the queued bytes; reading goes on
   bool eof_sent() const;
   bool eof_received() const;
   void pause(bool);  // true: no reading (errors are still seen)

@@ -115,7 +115,11 @@ void Conversation::finish(End& e) {
   if (e.link) {
     // What is closed gracefully is still delivered.
     if (e.ending->abort) e.ending->end.unsent = e.link->unsent();
-    e.ending->abort ? e.link->abort() : e.link->close();
+    if (e.greeted) {
+      e.given_back = e.link->release();
+    } else {
+      e.ending->abort ? e.link->abort() : e.link->close();
+    }
   }
   session_.around().later.add(*this);
 }
@@ -201,15 +205,23 @@ Result<void> Conversation::rival_up(Connected socket, bool outgoing) {
   return {};
 }
 
-Result<void> Conversation::app_up(Connected socket, std::uint32_t flags) {
+Result<void> Conversation::app_up(Connected& socket, std::uint32_t flags,
+                                  std::string_view greeting) {
   auto link = session_.make_link(std::move(socket), *this);
   if (!link) return std::move(link).error();
   apps_.push_back(std::make_unique<End>());
   End& app = *apps_.back();
   app.id = next_app_++;
   app.link = *std::move(link);
+  if (!greeting.empty()) app.link->preface(greeting);
+  app.greeted = !greeting.empty();
   came_up(app, flags);
-  return {};
+  app.greeted = false;
+  if (!app.given_back) return {};
+  socket.fd = std::move(app.given_back);
+  return Error{"session \"" + session_.name() + "\" turned the app away: " + app.ending->end.text +
+                   "; the log may say why",
+               0, app.ending->end.cause};
 }
 
 void Conversation::came_up(End& e, std::uint32_t flags) {

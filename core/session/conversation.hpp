@@ -45,7 +45,9 @@ class Conversation final : public ph_instance, private LinkEvents, private Later
   // already, or no descriptor is left; nothing was told to the plugin.
   Result<void> peer_up(Connected, bool outgoing);
   Result<void> rival_up(Connected, bool outgoing);  // PH_COLLISION plugins only
-  Result<void> app_up(Connected, std::uint32_t flags);
+  // `greeting` is the first that the app reads; none and an error, and the socket given back, if
+  // the plugin turns the app away in on_up.
+  Result<void> app_up(Connected&, std::uint32_t flags, std::string_view greeting = {});
   void dial_app();  // the core's own dial to `app`
   void cancel_dials();
   // Ends every link: by the plugin's drain() on the peer link when it has one, else queued bytes
@@ -121,6 +123,7 @@ class Conversation final : public ph_instance, private LinkEvents, private Later
     bool outgoing = false;
     bool up = false;                 // on_up was called
     bool turned_away = false;        // by the plugin, in on_up
+    bool greeted = false;            // while on_up runs: nothing was sent yet
     bool paused = false;             // by the plugin
     bool fell_short = false;         // a send to it fell short: on_writable is owed
     bool eof_due = false;            // FIN seen, not told yet
@@ -135,6 +138,7 @@ class Conversation final : public ph_instance, private LinkEvents, private Later
     std::unique_ptr<Dialer> dialer;
     std::unique_ptr<Endpoint> to;  // dialled ones: where to
     std::unique_ptr<Ending> ending;
+    Fd given_back;  // of a greeted app that was turned away
     SteadyTime since{};
   };
   struct Splice {  // a pair that only relays from here on

@@ -323,16 +323,10 @@ Result<void> Session::attach(Connected& app, std::string_view greeting, std::uin
     return refuse((per_client() ? "takes no more clients: " : "has no plugin instance: ") +
                   latest_text());
   }
-  // Before anything that the session says, and into an empty socket: all of it or nobody is there.
-  if (!greeting.empty() && send(app.fd.get(), greeting.data(), greeting.size(),
-                                MSG_NOSIGNAL | MSG_DONTWAIT) != std::ssize(greeting)) {
-    if (per_client()) one->drop(Cause::peer_closed, "who asked to attach has gone", true);
-    return refuse("is not attached to: who asked has gone");
-  }
-  if (!per_client()) return one->app_up(std::move(app), flags);
+  if (!per_client()) return one->app_up(app, flags, greeting);
   const bool asks = asks_for_peer();  // then its instance says when it waits
   if (!asks) waits(*one);
-  if (Result<void> came = one->app_up(std::move(app), flags); !came) {
+  if (Result<void> came = one->app_up(app, flags, greeting); !came) {
     if (!asks) waiting_.pop_back();
     one->drop(came.error().cause, came.error().text, true);
     return came;

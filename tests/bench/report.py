@@ -6,7 +6,7 @@ from bench import bgp_report, keys, tls
 # What a figure is called, and in which unit and precision it is shown.
 FIGURES = {
     "gb_per_s": ("GB/s", 3), "cpu_s_per_gb": ("relay CPU s/GB", 3), "p50_us": ("p50 us", 1), "p99_us": ("p99 us", 1),
-    "per_s": ("connections/s", 0), "rss_kib": ("resident KiB", 2),
+    "mean_us": ("mean us", 1), "per_s": ("connections/s", 0), "rss_kib": ("resident KiB", 2),
     "private_dirty_kib": ("own KiB", 2), "accepts_ms": ("accepts, ms", 1),
     "up_s": ("all up, s", 2), "exchange_us": ("CPU us/exchange", 1), "back_s": ("all back, s", 2),
     "up_per_s": ("to router, UPDATEs/s", 0), "up_update_us": ("to router, CPU us each", 2),
