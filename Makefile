@@ -11,16 +11,18 @@ all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
 
 $(BUILD)/build.ninja:
-	meson setup $(BUILD) -Dprefix=$(PREFIX) $(SETUP)
+	tests/kit/install-packages $(BUILD_PACKAGES)
+	meson setup $(BUILD) -Dprefix=$(PREFIX)
 
 demo:
 	tests/kit/install-packages $(BUILD_PACKAGES) $(DEMO_PACKAGES)
-	$(MAKE) all BUILD=$(BUILD)-demo SETUP=-Dtests=false
+	$(MAKE) all BUILD=$(BUILD)-demo
 	tests/kit/demo $(BUILD)-demo
 
 test:
 	tests/kit/install-packages $(TEST_PACKAGES)
 	$(MAKE) $(BUILD)/build.ninja
+	meson configure $(BUILD) -Dtests=true
 	tests/kit/test-all $(BUILD) $(BUILD)-sanitize
 
 install: all

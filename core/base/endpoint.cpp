@@ -304,9 +304,7 @@ Result<Prefix> Prefix::parse(std::string_view text) {
   if (!good || length < least || length > most)
     return Error{quoted(text) + ": the length of this prefix is a number from " +
                  std::to_string(least) + " to " + std::to_string(most)};
-  Prefix prefix{std::move(*address), static_cast<std::uint8_t>(length - least)};
-  clear_host_bits(prefix.address, prefix.length);
-  return prefix;
+  return around(std::move(*address), static_cast<std::uint8_t>(length - least));
 }
 
 Prefix Prefix::host(Address address) {
@@ -314,13 +312,19 @@ Prefix Prefix::host(Address address) {
   return Prefix{std::move(address), length};
 }
 
+Prefix Prefix::around(Address address, std::uint8_t length) {
+  clear_host_bits(address, length);
+  return Prefix{std::move(address), length};
+}
+
 bool Prefix::contains(const Address& other) const {
   if (address.family == 0 || other.family != address.family) return false;
   // fe80::/64 on two interfaces are two networks; a prefix that names none means any.
   if (!address.scope.empty() && address.scope != other.scope) return false;
-  Address network = other;
-  clear_host_bits(network, length);
-  return network.bytes == address.bytes;
+  const unsigned whole = length / 8, rest = length % 8;
+  if (!std::equal(address.bytes.begin(), address.bytes.begin() + whole, other.bytes.begin()))
+    return false;
+  return rest == 0 || ((address.bytes[whole] ^ other.bytes[whole]) & (0xff00U >> rest) & 0xff) == 0;
 }
 
 std::string Prefix::to_string() const {

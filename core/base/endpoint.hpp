@@ -61,6 +61,7 @@ struct Prefix {
 
   static Result<Prefix> parse(std::string_view text);  // "192.0.2.0/24", or an address alone
   static Prefix host(Address address);                 // /32 or /128
+  static Prefix around(Address address, std::uint8_t length);  // clears the host bits
   bool contains(const Address&) const;
   bool is_host() const { return length == (address.family == 4 ? 32 : 128); }
   std::string to_string() const;  // without "/32" for a host

@@ -4,10 +4,6 @@
 
 #include "config/config.hpp"
 
-#ifndef PEERHOLD_PLUGIN_DIR  // the build says where plugins are installed
-#define PEERHOLD_PLUGIN_DIR "/usr/lib/peerhold/plugins"
-#endif
-
 namespace peerhold {
 
 namespace {

@@ -48,7 +48,9 @@ std::string EstablishedFiles::path_of(const std::string& session) const {
 
 void EstablishedFiles::mark(const std::string& session) {
   const std::string path = path_of(session);
-  if (path.empty()) return;
+  // Nearly always it is there, from the last time.
+  if (path.empty() || ::utimensat(AT_FDCWD, path.c_str(), nullptr, AT_SYMLINK_NOFOLLOW) == 0)
+    return;
   const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
   Fd fd(::open(path.c_str(), flags, 0644));
   if (!fd && errno == ENOENT && ::mkdir(dir_.c_str(), 0755) == 0) {

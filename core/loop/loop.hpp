@@ -98,6 +98,7 @@ class Poll {
   };
   Poll() = default;
   static Result<Poll> open(Loop&, int fd, Target*, unsigned events);
+  void hand_to(Target*);  // who hears of it from now on; null: nobody, until the next is told
   // Setting the present mask costs nothing. 0 stops. `errors` alone waits for nothing else.
   void want(unsigned events);
   unsigned wanted() const;

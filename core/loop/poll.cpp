@@ -55,6 +55,7 @@ struct PollSet {
   // The kernel tells errors and hang-ups whether they are wanted or not, and again on each turn.
   void happened(PollBlock& block, std::uint32_t events) {
     if (block.mask == 0) return;  // stopped or closed since the events were fetched
+    if (block.target == nullptr) return stop(block);
     if ((events & EPOLLERR) != 0) {
       stop(block);
       return block.target->ready(0, true);
@@ -124,6 +125,10 @@ Result<Poll> Poll::open(Loop& loop, int fd, Target* target, unsigned events) {
     return error_from_errno(errno, "cannot wait for descriptor " + std::to_string(fd),
                             Cause::resource);
   return poll;
+}
+
+void Poll::hand_to(Target* target) {
+  block_->target = target;
 }
 
 void Poll::want(unsigned events) {

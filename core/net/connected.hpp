@@ -11,6 +11,7 @@
 
 #include "base/endpoint.hpp"
 #include "base/fd.hpp"
+#include "loop/loop.hpp"
 
 namespace peerhold {
 
@@ -32,6 +33,7 @@ class SocketName {
 struct Connected {
   Fd fd;                               // connected and non-blocking
   SocketName local = {}, remote = {};  // unset: to be asked for
+  Poll poll = {};                      // of who has dialled it, in the hands of nobody
 };
 
 }  // namespace peerhold

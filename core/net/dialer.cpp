@@ -66,8 +66,9 @@ std::string_view bind_remedy(int err) {
 }
 
 // Reading the kernel's counters costs more than a connect that is answered: what they are compared
-// with is read when an answer should have come, and before the SYN is sent again (one second).
-constexpr Milliseconds counters_after{100};
+// with is read when an answer should have come, even to one of thousands who dial at once, and
+// before the SYN is sent again (one second).
+constexpr Milliseconds counters_after{500};
 
 class Dial final : public Dialer, private Poll::Target {
  public:
@@ -121,7 +122,6 @@ class Dial final : public Dialer, private Poll::Target {
       if (!set) return set;
     }
     if (!request.from) return {};
-    if (auto reuse = reuse_address(fd_.get()); !reuse) return reuse;
     sockaddr_storage address{};
     auto length = request.from->to_sockaddr(address);
     if (!length) return resource(std::move(length).error());
@@ -129,6 +129,8 @@ class Dial final : public Dialer, private Poll::Target {
       // The port is chosen at connect(), by the whole 4-tuple, so that ports do not run out.
       const int yes = 1;
       setsockopt(fd_.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof yes);
+    } else if (auto reuse = reuse_address(fd_.get()); !reuse) {
+      return reuse;
     }
     if (bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), *length) < 0) {
       const int err = errno;
@@ -174,8 +176,8 @@ class Dial final : public Dialer, private Poll::Target {
     const SocketName local = SocketName::local_of(fd_.get());
     // On loopback a dial to a port of the ephemeral range where nobody listens can meet itself.
     if (local && local.endpoint() == to_) return finish(connect_failed(ECONNREFUSED));
-    poll_.close();  // the next owner polls it: one poller per fd
-    finish(Connected{std::move(fd_), local, remote_});
+    poll_.hand_to(nullptr);  // the next owner goes on with it: one poller per fd
+    finish(Connected{std::move(fd_), local, remote_, std::move(poll_)});
   }
 
   void due() {

@@ -74,7 +74,8 @@ struct Link::State {
         last(l.now()),
         local_name(f.local),
         far_name(f.remote),
-        fd(std::move(f.fd)) {}
+        fd(std::move(f.fd)),
+        poll(std::move(f.poll)) {}
 
   Loop& loop;
   Closing& closing;
@@ -294,9 +295,14 @@ Result<std::unique_ptr<Link>> Link::open(Loop& loop, Closing& closing, Connected
   std::unique_ptr<Link> link(new Link);
   link->s_ = std::make_unique<State>(loop, closing, events, std::move(connected), buffer);
   State& s = *link->s_;
-  auto poll = Poll::open(loop, s.fd.get(), link.get(), Poll::readable);
-  if (!poll) return std::move(poll).error();
-  s.poll = std::move(*poll);
+  if (s.poll) {
+    s.poll.hand_to(link.get());
+    s.poll.want(Poll::readable);
+  } else {
+    auto poll = Poll::open(loop, s.fd.get(), link.get(), Poll::readable);
+    if (!poll) return std::move(poll).error();
+    s.poll = std::move(*poll);
+  }
   s.note_name();
   return link;
 }

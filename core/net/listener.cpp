@@ -75,14 +75,15 @@ class Socket final : public Listener, private Poll::Target {
     if (auto ready = reuse_address(fd_.get()); !ready) return on(at_, std::move(ready).error());
     if (auto ready = prepare_socket(fd_.get(), family, transport); !ready)
       return on(at_, std::move(ready).error());
-    if (auto ready = apply_live(fd_.get(), family, transport, keyed_); !ready)
+    if (auto ready = apply_live(fd_.get(), transport, keyed_); !ready)
       return on(at_, std::move(ready).error());
+    transport_ = transport;
     return bind_to(at_);
   }
 
   Result<void> set_claims(std::vector<Claim> claims) override {
-    std::stable_sort(claims.begin(), claims.end(), [](const Claim& a, const Claim& b) {
-      return a.who.length > b.who.length;  // the longest match is the first that contains
+    std::sort(claims.begin(), claims.end(), [](const Claim& a, const Claim& b) {
+      return a.who.length != b.who.length ? a.who.length > b.who.length : a.who < b.who;
     });
     auto wanted = keys_of(claims);
     if (!wanted) return on(at_, std::move(wanted).error());
@@ -100,8 +101,10 @@ class Socket final : public Listener, private Poll::Target {
   }
 
   Result<void> set_transport(const Transport& transport) override {
-    auto applied = apply_live(fd_.get(), at_.address.family, transport, keyed_);
-    return applied ? std::move(applied) : on(at_, std::move(applied).error());
+    auto applied = apply_live(fd_.get(), transport, keyed_);
+    if (!applied) return on(at_, std::move(applied).error());
+    transport_ = transport;
+    return {};
   }
 
   void pause(bool paused) override {
@@ -256,19 +259,42 @@ class Socket final : public Listener, private Poll::Target {
     return {};
   }
 
+  // The longest prefix around `peer` of those that suit. Thousands of claims are nearly all of one
+  // length, and sorted by address within it.
+  template <class Suits>
+  const Claim* longest_around(const Address& peer, Suits suits) const {
+    for (auto begin = claims_.begin(); begin != claims_.end();) {
+      const std::uint8_t length = begin->who.length;
+      const auto end = std::partition_point(begin, claims_.end(),
+                                            [&](const Claim& c) { return c.who.length == length; });
+      Prefix around = Prefix::around(peer, length);
+      for (bool scoped : {true, false}) {  // without an interface: on any
+        if (!scoped) around.address.scope.clear();
+        const auto found = std::lower_bound(
+            begin, end, around, [](const Claim& c, const Prefix& p) { return c.who < p; });
+        if (found != end && found->who == around && suits(*found)) return &*found;
+        if (around.address.scope.empty()) break;
+      }
+      begin = end;
+    }
+    return nullptr;
+  }
+
   // The key that the kernel has used for `peer`: of the longest prefix that bears one.
   Result<std::uint32_t> key_again(int fd, const Address& peer) {
-    for (const Claim& claim : claims_) {
-      const auto key = installed_.find(claim.who);
-      if (key == installed_.end() || !claim.who.contains(peer)) continue;
-      Key value;
-      value.id = key->second.id;
-      value.secret = key->second.secret.clone();
-      if (auto set = tcp_auth::set_key(fd, Prefix::host(peer), value); !set)
-        return std::move(set).error();
-      return value.id;
-    }
-    return Error{"no key for " + peer.to_string(), ENOKEY, Cause::internal};
+    const Installed* key = nullptr;
+    longest_around(peer, [&](const Claim& claim) {
+      const auto found = installed_.find(claim.who);
+      if (found != installed_.end()) key = &found->second;
+      return key != nullptr;
+    });
+    if (key == nullptr) return Error{"no key for " + peer.to_string(), ENOKEY, Cause::internal};
+    Key value;
+    value.id = key->id;
+    value.secret = key->secret.clone();
+    if (auto set = tcp_auth::set_key(fd, Prefix::host(peer), value); !set)
+      return std::move(set).error();
+    return value.id;
   }
 
   // ---- accepting
@@ -295,20 +321,20 @@ class Socket final : public Listener, private Poll::Target {
       return true;
     }
     Endpoint remote = Endpoint::from(reinterpret_cast<sockaddr*>(&address), length);
-    const auto claim = std::find_if(claims_.begin(), claims_.end(),
-                                    [&](const Claim& c) { return c.who.contains(remote.address); });
+    const Claim* claim = longest_around(remote.address, [](const Claim&) { return true; });
+    void* const owner = claim != nullptr ? claim->owner : nullptr;
     std::optional<std::uint32_t> key_id;
-    if (keyed_ && claim != claims_.end() && claim->owner != nullptr)
+    if (keyed_ && owner != nullptr)
       if (auto again = key_again(fd.get(), remote.address)) key_id = *again;
     // Also when the key cannot be set: no key, no connection.
-    if (claim == claims_.end() || claim->owner == nullptr || (keyed_ && !key_id)) {
+    if (owner == nullptr || (keyed_ && !key_id)) {
       ++counters_.unclaimed;
       reset(std::move(fd));
       return true;
     }
     ++counters_.accepted;
     const SocketName name{reinterpret_cast<sockaddr*>(&address), length};
-    on_accept_({{std::move(fd), name_, name}, std::move(remote), claim->owner, key_id});
+    on_accept_({{std::move(fd), name_, name}, std::move(remote), owner, key_id, &transport_});
     return true;
   }
 
@@ -339,9 +365,10 @@ class Socket final : public Listener, private Poll::Target {
   bool* gone_ = nullptr;  // set while accepting: told of our destruction
   ino_t inode_ = 0;       // of the UNIX socket that we bound
   std::function<void(Accepted)> on_accept_;
-  std::vector<Claim> claims_;  // longest prefix first
+  std::vector<Claim> claims_;  // longest prefix first, then by address
   Keys installed_;             // what is on the socket
   Counters counters_;
+  Transport transport_;
   SocketName name_;  // the same for all that are accepted, but for a wildcard's
   Fd fd_;
   Poll poll_;

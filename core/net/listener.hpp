@@ -35,6 +35,7 @@ class Listener {
     Endpoint remote;  // the same as in `connected`, to be looked at
     void* owner;
     std::optional<std::uint32_t> key_id = {};  // of the key that has signed the handshake
+    const Transport* inherited = nullptr;      // the listener's, until the callback returns
   };
   struct Counters {
     std::uint64_t accepted = 0, unclaimed = 0;

@@ -99,31 +99,44 @@ Result<void> set_congestion(int fd, const Transport& t, bool is_signed) {
   return error_from_errno(err, what, Cause::resource);
 }
 
-Result<void> apply(int fd, int family, const Transport& t, bool is_signed, bool fresh) {
-  // An IPv4 peer that was accepted may sit on an IPv6 socket.
-  const int domain = fresh ? (family == 6 ? AF_INET6 : AF_INET) : domain_of(fd);
-  if (domain == AF_UNIX) return {};
-  const bool six = domain == AF_INET6;
+// `has`: what the socket bears; null: not known. `family`: the socket's own, 0: not known (an IPv4
+// peer that was accepted may sit on an IPv6 socket); else it was just made, and bears nothing.
+Result<void> apply(int fd, const Transport& t, bool is_signed, const Transport* has,
+                   int family = 0) {
+  const bool fresh = family != 0;
   const int timeout =
       t.user_timeout ? static_cast<int>(std::min<std::int64_t>(t.user_timeout->count(), INT32_MAX))
                      : 0;
   const int tos = t.dscp ? static_cast<int>(*t.dscp << 2) : 0;
-  const auto unless = [fresh](bool unset, auto&& setter) -> Result<void> {
-    if (fresh && unset) return {};
+  const auto same = [&](auto Transport::*option) {
+    return has != nullptr && has->*option == t.*option;
+  };
+  const auto unless_same = [&](auto Transport::*option, auto&& setter) -> Result<void> {
+    if (same(option)) return {};
     return setter();
   };
-  return all([&] { return unless(!t.ttl_security_hops, [&] { return set_hops(fd, six, t); }); },
-             [&] {
-               return unless(timeout == 0, [&] {
-                 return set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, timeout, "user_timeout");
-               });
-             },
-             [&] { return unless(!t.keepalive, [&] { return set_keepalive(fd, t, fresh); }); },
-             [&] {
-               return unless(!t.dscp,
-                             [&] { return set_both(fd, six, IP_TOS, IPV6_TCLASS, tos, "dscp"); });
-             },
-             [&] { return set_congestion(fd, t, is_signed); });
+  const bool two_options = !same(&Transport::ttl_security_hops) || !same(&Transport::dscp);
+  const bool six = two_options && (fresh ? family == 6 : domain_of(fd) == AF_INET6);
+  return all(
+      [&] {
+        return unless_same(&Transport::ttl_security_hops, [&] { return set_hops(fd, six, t); });
+      },
+      [&] {
+        return unless_same(&Transport::user_timeout, [&] {
+          return set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, timeout, "user_timeout");
+        });
+      },
+      [&] {
+        return unless_same(&Transport::keepalive, [&] { return set_keepalive(fd, t, fresh); });
+      },
+      [&] {
+        return unless_same(&Transport::dscp,
+                           [&] { return set_both(fd, six, IP_TOS, IPV6_TCLASS, tos, "dscp"); });
+      },
+      [&] {
+        return unless_same(&Transport::congestion,
+                           [&] { return set_congestion(fd, t, is_signed); });
+      });
 }
 
 }  // namespace
@@ -152,12 +165,22 @@ Result<void> reuse_address(int fd) {
   return set(fd, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
 }
 
-Result<void> apply_live(int fd, int family, const Transport& t, bool is_signed) {
-  return apply(fd, family, t, is_signed, false);
+Result<void> apply_live(int fd, const Transport& t, bool is_signed, const Transport* has) {
+  return apply(fd, t, is_signed, has);
 }
 
 Result<void> apply_new(int fd, int family, const Transport& t, bool is_signed) {
-  return apply(fd, family, t, is_signed, true);
+  Transport nothing;
+  nothing.congestion.clear();  // "auto" is something to be set
+  return apply(fd, t, is_signed, &nothing, family);
+}
+
+Result<void> apply_accepted(int fd, const Transport& t, bool is_signed,
+                            const Transport& inherited) {
+  Transport has = inherited;
+  // With net.ipv4.tcp_reflect_tos it has the peer's.
+  if (has.dscp || t.dscp) has.dscp = 64;  // nobody's
+  return apply(fd, t, is_signed, &has);
 }
 
 bool abort_connection(int fd) {

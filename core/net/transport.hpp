@@ -29,12 +29,13 @@ struct Transport {
 Result<void> reuse_address(int fd);
 // Before bind: interface, freebind, v6only, mss, TCP_NODELAY. `family` 4 or 6.
 Result<void> prepare_socket(int fd, int family, const Transport&);
-// What may change while the link lives, and is applied again to accepted sockets: GTSM, user
-// timeout, keepalive, dscp, congestion.
-Result<void> apply_live(int fd, int family, const Transport&, bool is_signed);
-// The same on a socket of our own that was just made, or an app's: nothing is inherited, so what is
-// not set costs no call.
+// What may change while the link lives: GTSM, user timeout, keepalive, dscp, congestion. `has`:
+// what the socket bears already, which costs no call; null: not known.
+Result<void> apply_live(int fd, const Transport&, bool is_signed, const Transport* has = nullptr);
+// The same on a socket of `family` 4 or 6 that was just made, where nothing is set.
 Result<void> apply_new(int fd, int family, const Transport&, bool is_signed);
+// The same on a socket that a listener with the options `inherited` has accepted.
+Result<void> apply_accepted(int fd, const Transport&, bool is_signed, const Transport& inherited);
 
 // Ends a TCP connection by RST, signed while its key is on the socket; works while another process
 // holds a duplicate of the descriptor. On a UNIX socket nothing happens and

@@ -149,8 +149,8 @@ int Conversation::user_timeout(ph_link id, std::int64_t ms) {
   if (id != PH_PEER && id != PH_RIVAL) return PH_EINVAL;
   End* e = find(id);
   if (e == nullptr || !e->link || e->ending) return absent(id);
-  e->user_timeout = ms;
-  const Result<void> set = session_.apply_options(e->link->fd(), ms);
+  const Result<void> set =
+      session_.change_user_timeout(e->link->fd(), std::exchange(e->user_timeout, ms), ms);
   session_.note_if_failed(set);
   return set ? PH_OK : PH_EINVAL;
 }

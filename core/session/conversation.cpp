@@ -176,10 +176,6 @@ bool Conversation::contained() {
 // ------------------------------------------------------------------------------------
 
 Result<void> Conversation::peer_end(End& end, Connected socket, bool outgoing) {
-  // A dialled socket has had its options since before its SYN; an accepted one has its listener's.
-  if (!outgoing) {
-    if (Result<void> done = session_.apply_options(socket.fd.get()); !done) return done;
-  }
   auto link = session_.make_link(std::move(socket), *this);
   if (!link) return std::move(link).error();
   end.link = *std::move(link);

@@ -154,6 +154,12 @@ void Session::accepted(Listener::Accepted from) {
     return;
   }
   if (dynamic()) return hand_on(std::move(from));
+  if (Result<void> set = apply_accepted(from.connected.fd.get(), transport(),
+                                        keys_.chain() != nullptr, *from.inherited);
+      !set) {
+    abort_connection(from.connected.fd.get());
+    return note_failure(set.error().cause, set.error().text, false);
+  }
   keys_.accepted(from.remote.address, from.key_id);
   if (per_client()) {
     tell(PeerEvent::accepted);
@@ -390,16 +396,23 @@ Result<std::unique_ptr<Link>> Session::make_link(Connected connected, LinkEvents
                     &events);
 }
 
-Result<void> Session::apply_options(int fd, std::int64_t user_timeout) {
+Transport Session::transport_with(std::int64_t user_timeout) const {
   Transport options = transport();
   if (user_timeout >= 0 && !config_.transport.user_timeout_given) {
     options.user_timeout = keys_.patient()
                                ? std::max(*options.user_timeout, Milliseconds(user_timeout))
                                : Milliseconds(user_timeout);
   }
-  return apply_live(
-      fd, config_.peer_prefix ? config_.peer_prefix->address.family : config_.peer.address.family,
-      options, keys_.chain() != nullptr);
+  return options;
+}
+
+Result<void> Session::apply_options(int fd, std::int64_t user_timeout) {
+  return apply_live(fd, transport_with(user_timeout), keys_.chain() != nullptr);
+}
+
+Result<void> Session::change_user_timeout(int fd, std::int64_t from, std::int64_t to) {
+  const Transport has = transport_with(from);
+  return apply_live(fd, transport_with(to), keys_.chain() != nullptr, &has);
 }
 
 void Session::key_socket(int fd) {

@@ -97,6 +97,7 @@ class Session {
   // Wants links, and may have some.
   bool takes_links() const;
   Transport transport() const;
+  Transport transport_with(std::int64_t user_timeout) const;
   SessionState state() const { return peer_side_.state; }
   SessionStatus status() const;
   bool has_link_with(const Address& peer, const std::optional<Address>& source) const;
@@ -113,7 +114,9 @@ class Session {
   std::optional<Endpoint> configured_endpoint(const std::string& text) const;
   Result<std::unique_ptr<Link>> make_link(Connected, LinkEvents&);
   // `user_timeout`: the plugin's, in ms; < 0: none.
-  Result<void> apply_options(int fd, std::int64_t user_timeout = -1);
+  // The transport options, with a plugin's user_timeout; < 0: none.
+  Result<void> apply_options(int fd, std::int64_t user_timeout);
+  Result<void> change_user_timeout(int fd, std::int64_t from, std::int64_t to);
   void key_socket(int fd);
   void each_peer_socket(const std::function<void(int fd)>&) const;
   // ---- its keys' side (keys.cpp)

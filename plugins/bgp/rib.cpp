@@ -9,8 +9,12 @@
 namespace bgp {
 
 Rib::Rib() : s_(std::make_unique<State>()) {
-  std::random_device random;
-  s_->seed = std::uint64_t{random()} << 32 | random();
+  // Asked for once: a virtual machine takes its time to tell what its processor can do.
+  static const std::uint64_t secret = [] {
+    std::random_device random;
+    return std::uint64_t{random()} << 32 | random();
+  }();
+  s_->seed = secret;
 }
 Rib::~Rib() = default;
 Rib::Rib(Rib&&) noexcept = default;

@@ -265,7 +265,7 @@ TEST_CASE("options stand on the socket as the configuration has them, and go whe
     t.mss = 1400;
     t.freebind = true;
     REQUIRE(prepare_socket(fd.get(), family, t));
-    REQUIRE(apply_live(fd.get(), family, t, true));
+    REQUIRE(apply_live(fd.get(), t, true));
     CHECK(option(fd.get(), IPPROTO_TCP, TCP_NODELAY) == 1);
     CHECK(option(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT) == 120000);
     CHECK(option(fd.get(), SOL_SOCKET, SO_KEEPALIVE) == 1);
@@ -286,7 +286,7 @@ TEST_CASE("options stand on the socket as the configuration has them, and go whe
     REQUIRE(getsockopt(fd.get(), IPPROTO_TCP, TCP_CONGESTION, name, &size) == 0);
     CHECK((std::string(name) == "cubic" || std::string(name) == "reno"));
 
-    REQUIRE(apply_live(fd.get(), family, {}, true));
+    REQUIRE(apply_live(fd.get(), {}, true));
     CHECK(option(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT) == 0);
     CHECK(option(fd.get(), SOL_SOCKET, SO_KEEPALIVE) == 0);
     CHECK(option(fd.get(), IPPROTO_IP, IP_TOS) == 0);
@@ -295,12 +295,42 @@ TEST_CASE("options stand on the socket as the configuration has them, and go whe
     if (six) CHECK(option(fd.get(), IPPROTO_IPV6, IPV6_MINHOPCOUNT) == 0);
 
     t.congestion = "nosuch";
-    auto refused = apply_live(fd.get(), family, t, true);
+    auto refused = apply_live(fd.get(), t, true);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().text.find("nosuch") != std::string::npos);
   }
-  const Ends local = unix_ends();
-  CHECK(apply_live(local.ours.get(), 0, {}, false));
+}
+
+TEST_CASE("an accepted socket has its session's options, whatever its listener's are") {
+  Transport strict, loose;
+  strict.ttl_security_hops = 1;
+  strict.user_timeout = Milliseconds(7000);
+  strict.keepalive = Milliseconds(30000);
+  strict.dscp = 48;
+  strict.congestion = "reno";
+  for (const Transport& listeners : {strict, loose}) {
+    for (const Transport& sessions : {strict, loose}) {
+      const Fd listener = bound(endpoint("127.0.0.1"));
+      Transport open_to_all = listeners;
+      open_to_all.ttl_security_hops.reset();  // the handshake of this test comes with a TTL of 64
+      REQUIRE(apply_live(listener.get(), open_to_all, true));
+      REQUIRE(listen(listener.get(), 1) == 0);
+      const Fd far = bound(endpoint("127.0.0.2"));
+      REQUIRE(connect_to(far, local_endpoint(listener.get())));
+      const Fd ours(accept(listener.get(), nullptr, nullptr));
+      REQUIRE(apply_accepted(ours.get(), sessions, true, open_to_all));
+      const bool is_strict = sessions == strict;
+      CHECK(option(ours.get(), IPPROTO_IP, IP_MINTTL) == (is_strict ? 255 : 0));
+      CHECK(option(ours.get(), IPPROTO_TCP, TCP_USER_TIMEOUT) == (is_strict ? 7000 : 0));
+      CHECK(option(ours.get(), SOL_SOCKET, SO_KEEPALIVE) == (is_strict ? 1 : 0));
+      if (is_strict) CHECK(option(ours.get(), IPPROTO_TCP, TCP_KEEPIDLE) == 30);
+      CHECK(option(ours.get(), IPPROTO_IP, IP_TOS) == (is_strict ? 0xc0 : 0));
+      char name[16] = {};
+      socklen_t size = sizeof name;
+      REQUIRE(getsockopt(ours.get(), IPPROTO_TCP, TCP_CONGESTION, name, &size) == 0);
+      if (is_strict) CHECK(std::string(name) == "reno");
+    }
+  }
 }
 
 TEST_CASE("an address that comes is told, many changes once") {
