@@ -175,12 +175,16 @@ struct ChainLoader {
                                      given ? Readers::all : policy.readers)
                        : read_credential(ref.name, policy);
       if (!read) {
-        // Not being the keeper is forgiven; a file that is absent or open to the world is wrong
-        // whoever asks.
-        if (policy.skip_unreadable && (read.error().code == EACCES || read.error().code == EPERM))
+        // Not being the keeper is forgiven, and that its keys are not made yet; a file that is open
+        // to the world is wrong whoever asks.
+        const int code = read.error().code;
+        if (policy.skip_unreadable && (code == EACCES || code == EPERM || code == ENOENT))
           ++skipped;
         else
-          error(at, label + read.error().text);
+          error(at, label + read.error().text +
+                        (file && code == ENOENT
+                             ? "; make one: peerhold key generate " + escape_control(ref.name)
+                             : ""));
         return;
       }
       if (!read->warning.empty())

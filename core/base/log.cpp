@@ -77,6 +77,14 @@ std::string as_json(const Line& line) {
   return o.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
+// For whoever reads stderr; the journal has a clock of its own.
+std::string as_plain(const Line& line, bool timed) {
+  std::string out;
+  if (timed) (out = format_time(std::chrono::system_clock::now())) += ' ';
+  if (line.at <= Level::warn) (out += to_string(line.at)) += ' ';
+  return out += as_text(line);
+}
+
 int priority(Level level) {  // syslog(3)'s
   switch (level) {
     case Level::error:
@@ -136,7 +144,8 @@ std::string_view to_string(Level level) {
   return "info";
 }
 
-Log::Log(int fd, LogFormat format, Level level) : fd_(fd), format_(format), level_(level) {}
+Log::Log(int fd, LogFormat format, Level level, bool timed)
+    : fd_(fd), timed_(timed && !systemd::is_journal(fd)), format_(format), level_(level) {}
 
 void Log::set(LogFormat format, Level level) {
   std::lock_guard lock(mutex_);
@@ -153,21 +162,17 @@ void Log::line(Level at, std::string_view event, std::initializer_list<Field> fi
     format = format_;
   }
   if (format == LogFormat::journal && to_journal(line)) return;
-  std::string out;
-  if (format == LogFormat::json) {
-    out = as_json(line);
-  } else {
-    if (at <= Level::warn) (out = to_string(at)) += ' ';
-    out += as_text(line);
-  }
-  out += '\n';
+  const auto render = [&](const Line& one) {
+    return (format == LogFormat::json ? as_json(one) : as_plain(one, timed_)) + '\n';
+  };
+  const std::string out = render(line);
   std::lock_guard lock(mutex_);
   if (lost_ > 0 && has_room(fd_)) {
     const Line gap{Level::warn,
                    "log-lost",
                    {{"count", std::to_string(std::exchange(lost_, 0))}},
                    "nobody took so many lines of the log"};
-    write((format == LogFormat::json ? as_json(gap) : "warn " + as_text(gap)) + '\n');
+    write(render(gap));
   }
   write(out);
 }

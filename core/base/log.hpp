@@ -25,8 +25,11 @@ class Log {
  public:
   using Field = std::pair<std::string_view, std::string>;
 
-  // Writes to `fd` (not owned); `journal` needs libsystemd and falls back to text without it.
-  explicit Log(int fd = 2, LogFormat format = LogFormat::text, Level level = Level::info);
+  // Writes to `fd` (not owned); `journal` needs libsystemd and falls back to text without it. Text
+  // begins with the time (RFC 3339, UTC), unless the journal reads `fd`, or who does has a clock of
+  // its own (`timed`).
+  explicit Log(int fd = 2, LogFormat format = LogFormat::text, Level level = Level::info,
+               bool timed = true);
 
   void set(LogFormat format, Level level);
   Level level() const { return level_; }
@@ -43,6 +46,7 @@ class Log {
   void write(std::string_view);
   std::mutex mutex_;
   int fd_;
+  bool timed_;
   std::uint64_t lost_ = 0;  // lines, since the last one that was written
   bool cut_ = false;        // within a line
   LogFormat format_;

@@ -1,11 +1,13 @@
-// The three functions of libsystemd that peerhold calls, found by name. Used by base/log and
-// cli/service; safe from any thread.
+// The three functions of libsystemd that peerhold calls, found by name, and $JOURNAL_STREAM. Used
+// by base/log, cli/run and cli/service; safe from any thread.
 #include "base/systemd.hpp"
 
 #include <dlfcn.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 
 #ifdef PH_HAVE_SYSTEMD
@@ -15,6 +17,14 @@
 #endif
 
 namespace peerhold::systemd {
+
+bool is_journal(int fd) {
+  const char* stream = std::getenv("JOURNAL_STREAM");
+  unsigned long long device = 0, inode = 0;
+  struct stat st {};
+  return stream != nullptr && std::sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+         ::fstat(fd, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
 
 #ifdef PH_HAVE_SYSTEMD
 namespace {

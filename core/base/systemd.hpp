@@ -14,4 +14,7 @@ bool notify(const std::string& state);           // sd_notify(3)
 bool watchdog(std::uint64_t& microseconds);      // sd_watchdog_enabled(3)
 bool journal(std::vector<std::string>& fields);  // "NAME=value" each; sd_journal_sendv(3)
 
+// Is it the stream to the journal that systemd has given to this process ($JOURNAL_STREAM)?
+bool is_journal(int fd);
+
 }  // namespace peerhold::systemd

@@ -133,6 +133,14 @@ std::string format_age(Milliseconds d) {
   return std::to_string(rest / 1000) + 's';
 }
 
+std::string format_delay(Milliseconds d) {
+  if (d < Milliseconds(1000)) return format_duration(d);
+  const auto tenths = (d.count() + 50) / 100;
+  if (tenths >= 600) return format_age(d);
+  const std::string more = tenths % 10 == 0 ? "" : "." + std::to_string(tenths % 10);
+  return std::to_string(tenths / 10) + more + 's';
+}
+
 Result<std::uint64_t> parse_size(std::string_view text) {
   return parse(text, size_units, std::numeric_limits<std::uint64_t>::max(),
                "\"512B\", \"64KiB\", \"4MiB\" or \"1GiB\"");
@@ -189,6 +197,11 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
     best = &candidate;
   }
   return best != nullptr ? *best : std::string();
+}
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
+  const std::string near = nearest(word, candidates);
+  return near.empty() ? std::string() : "; did you mean \"" + escape_control(near) + "\"?";
 }
 
 }  // namespace peerhold

@@ -20,11 +20,14 @@ Result<Milliseconds> parse_duration(
     std::string_view);                               // "500ms" "90s" "2m" "1h" "1d"; not negative
 std::string format_duration(Milliseconds);           // the shortest exact form: "1m30s" is "90s"
 std::string format_age(Milliseconds);                // for people: "3m12s", "2d4h"
+std::string format_delay(Milliseconds);              // the same, but "1.2s", "200ms" of a short one
 Result<std::uint64_t> parse_size(std::string_view);  // "512B" "64KiB" "4MiB" "1GiB"
 std::string format_size(std::uint64_t);              // exact: "1MiB", "1500B"
 std::string format_time(WallTime);                   // RFC 3339 in UTC, whole seconds, "…Z"
 std::string escape_control(std::string_view);        // \n, \x1b … made visible; UTF-8 kept
 // The candidate nearest to `word` by edit distance, or empty when none is near.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+// The same as the end of a complaint: `; did you mean "edge1"?`, or empty.
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace peerhold

@@ -123,14 +123,37 @@ const Command* match(const std::vector<std::string>& words, std::size_t at,
   return best;
 }
 
+std::string list_of(const std::vector<const Command*>& some) {
+  std::size_t longest = 0;
+  for (const Command* c : some) longest = std::max(longest, c->name.size());
+  std::string out;
+  for (const Command* c : some)
+    out += "  " + std::string(c->name) + std::string(longest + 2 - c->name.size(), ' ') +
+           std::string(c->summary) + "\n";
+  return out;
+}
+
+// The commands of two words that begin with this one ("key").
+std::vector<const Command*> family_of(const std::string& word, const std::vector<Command>& all) {
+  std::vector<const Command*> out;
+  for (const Command& c : all)
+    if (c.name.starts_with(word + " ")) out.push_back(&c);
+  return out;
+}
+
+std::string family_help(const std::string& word, const std::vector<const Command*>& family) {
+  return "Usage: peerhold " + word + " COMMAND [OPTIONS]\n\nCommands:\n" + list_of(family) +
+         "\n  peerhold " + word + " COMMAND --help      all about one command\n\n" +
+         text_of(common_options());
+}
+
 std::string unknown_command(const std::string& word, const std::vector<Command>& all) {
   std::vector<std::string> known;
   for (const Command& c : all) known.emplace_back(c.name);
   std::string out = "there is no command \"" + escape_control(word) + "\"";
   std::string family;  // "key" alone
-  for (const std::string& name : known)
-    if (name.compare(0, word.size() + 1, word + " ") == 0)
-      family += (family.empty() ? "" : ", ") + name;
+  for (const Command* c : family_of(word, all))
+    family += (family.empty() ? "" : ", ") + std::string(c->name);
   if (!family.empty()) return "\"" + word + "\" wants a second word; there is: " + family;
   const std::string near = nearest(word, known);
   if (!near.empty()) return out + "; did you mean \"" + near + "\"?";
@@ -193,11 +216,9 @@ std::string program_help(const std::vector<Command>& all) {
       "Keeps TCP connections to peers that demand TCP-MD5 signatures, for programs that know "
       "nothing\n"
       "of them, and keeps them up while those programs come and go.\n\nCommands:\n";
-  std::size_t longest = 0;
-  for (const Command& c : all) longest = std::max(longest, c.name.size());
-  for (const Command& c : all)
-    out += "  " + std::string(c.name) + std::string(longest + 2 - c.name.size(), ' ') +
-           std::string(c.summary) + "\n";
+  std::vector<const Command*> every;
+  for (const Command& c : all) every.push_back(&c);
+  out += list_of(every);
   out +=
       "\nExamples:\n"
       "  peerhold check -c peerhold.toml      is the configuration right?\n"
@@ -235,6 +256,12 @@ Parsed parse_command_line(const std::vector<std::string>& words, const std::vect
     command = match(words, found.at, all, length);
     if (!command) {
       const std::string& word = words[found.at];
+      const std::string next = found.at + 1 < words.size() ? words[found.at + 1] : "";
+      const auto family = family_of(word, all);
+      if (!family.empty() && (next == "--help" || next == "-h")) {
+        out.help = family_help(word, family);
+        return out;
+      }
       out.error = word.size() > 1 && word.front() == '-'
                       ? "unknown option " + escape_control(word) +
                             " before the command; a command's own options stand after it"

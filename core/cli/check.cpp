@@ -11,15 +11,18 @@ namespace {
 
 std::string skipped_text(std::size_t n) {
   return std::to_string(n) +
-         (n == 1 ? " secret file was not looked at, as this user cannot read it"
-                 : " secret files were not looked at, as this user cannot read them");
+         (n == 1 ? " secret file was not looked at: it is not there, or this user cannot read it"
+                 : " secret files were not looked at: they are not there, or this user cannot read "
+                   "them");
 }
 
 int print_effective(const Config& config, const std::string& name) {
   const bool known = name.empty() || std::any_of(config.sessions.begin(), config.sessions.end(),
                                                  [&](const auto& s) { return s.name == name; });
   if (known) return print(print_config(config, name)) ? ok : failed;
-  complain("the configuration has no session \"" + name + "\"");
+  std::vector<std::string> names;
+  for (const SessionConfig& s : config.sessions) names.push_back(s.name);
+  complain("the configuration has no session \"" + name + "\"" + did_you_mean(name, names));
   return usage;
 }
 
@@ -55,10 +58,12 @@ Command check_command() {
       "Examples:\n"
       "  peerhold check\n"
       "  peerhold check -c peerhold.toml --print edge1\n"
-      "  peerhold check --no-secrets             as a user who may not read the keys",
+      "  peerhold check --no-secrets             before the keys are made, or as a user who may "
+      "not\n"
+      "                                          read them",
       {config_option,
-       {"print", "", "print the effective configuration"},
-       {"no-secrets", "", "skip secret files that cannot be read, and say how many"},
+       {"print", "", "print the effective configuration; with NAME that of one session"},
+       {"no-secrets", "", "skip secret files that are absent or cannot be read, and say how many"},
        plugin_dir_option},
       0,
       1,

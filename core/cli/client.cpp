@@ -24,7 +24,7 @@ Result<Client> Client::connect(const std::string& path) {
   if (fd) return Client(*std::move(fd));
   Error error = std::move(fd).error();
   const int code = error.code;
-  error.text = "no keeper answers: " + error.text;
+  error.text = (code == EACCES ? "may not ask the keeper: " : "no keeper answers: ") + error.text;
   if (code == ENOENT || code == ECONNREFUSED)
     error.text += "; is it running, and is this its control socket (--control, $PEERHOLD_CONTROL)?";
   if (code == EACCES)

@@ -9,8 +9,6 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdio>
-#include <cstdlib>
 
 namespace peerhold::cli {
 
@@ -37,14 +35,6 @@ void hold_signals(std::initializer_list<int> signals, bool hold) {
   sigemptyset(&set);
   for (const int signum : signals) sigaddset(&set, signum);
   ::pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, nullptr);
-}
-
-bool stderr_is_journal() {
-  const char* stream = std::getenv("JOURNAL_STREAM");
-  unsigned long long device = 0, inode = 0;
-  struct stat st {};
-  return stream && std::sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-         ::fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }
 
 }  // namespace peerhold::cli

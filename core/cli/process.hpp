@@ -12,7 +12,5 @@ void open_standard_streams();
 void prepare_process();
 // Signals for which there is no handler yet, or no more, wait meanwhile.
 void hold_signals(std::initializer_list<int> signals, bool hold);
-// Does stderr go to the journal of systemd ($JOURNAL_STREAM)?
-bool stderr_is_journal();
 
 }  // namespace peerhold::cli

@@ -2,6 +2,7 @@
 // by main.
 #include <csignal>
 
+#include "base/systemd.hpp"
 #include "cli/commands.hpp"
 #include "cli/key_room.hpp"
 #include "cli/process.hpp"
@@ -69,7 +70,7 @@ class Daemon {
 
   void apply_log() {
     const KeeperConfig& config = keeper_.keeper_config();
-    const bool journal = !config.log_format_given && stderr_is_journal();
+    const bool journal = !config.log_format_given && systemd::is_journal(STDERR_FILENO);
     log_.set(journal ? LogFormat::journal : config.log_format, config.log_level);
   }
 

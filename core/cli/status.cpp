@@ -36,6 +36,10 @@ int run(const Arguments& arguments) {
   Request request;
   request.verb = Verb::status;
   request.name = arguments.name();
+  if (arguments.has("check") && arguments.has("json")) {
+    complain("--check answers by one line and an exit code, --json by an object: give one of them");
+    return usage;
+  }
   if (arguments.has("check")) return check(arguments, request);
   std::string json;
   if (const int code = ask_keeper(arguments, request, json); code != ok) return code;

@@ -323,10 +323,8 @@ class Checker {
     } else if (option.type == OptionType::choice) {
       const auto it = std::find(option.choices.begin(), option.choices.end(), *word);
       if (it == option.choices.end()) {
-        const std::string near = nearest(*word, option.choices);
         complain(value.at, name + " = " + quoted(*word) + " is not one of " +
-                               list_of(option.choices) +
-                               (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+                               list_of(option.choices) + did_you_mean(*word, option.choices));
         return false;
       }
       slot.number = it - option.choices.begin();

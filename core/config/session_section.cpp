@@ -102,6 +102,17 @@ class SessionReader {
     return around_.request.plugin(name, around_.keeper);
   }
 
+  // Does a table begin there that is none of the session's, nor nearly one of them by name?
+  static bool may_be_a_plugins(const Value& tree, const Location& at) {
+    std::vector<std::string> own;
+    for (const Option& option : session_schema()) own.push_back(option.name);
+    const Tree& entries = std::get<Tree>(tree.v);
+    return std::any_of(entries.begin(), entries.end(), [&](const TableEntry& entry) {
+      return entry.at == at && std::holds_alternative<Tree>(entry.value.v) &&
+             nearest(entry.key, own).empty();
+    });
+  }
+
   bool check(const Value& tree) {
     c_.at = tree.at;
     Schema schema = session_schema();
@@ -131,8 +142,9 @@ class SessionReader {
       const std::string* name =
           tree.find("plugin") ? std::get_if<std::string>(&tree.find("plugin")->v) : nullptr;
       if (name)
-        std::erase_if(
-            found, [&](const Diagnostic& d) { return d.text.starts_with(where_ + ": " + *name); });
+        std::erase_if(found, [&](const Diagnostic& d) {
+          return d.text.starts_with(where_ + ": " + *name) || may_be_a_plugins(tree, d.at);
+        });
     }
     out_.insert(out_.end(), found.begin(), found.end());
     label(c_.printed);

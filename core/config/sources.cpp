@@ -81,6 +81,7 @@ class Reader {
                                                  "template", "session", "listen"};
     if (std::find(all.begin(), all.end(), entry.key) == all.end()) {
       const std::string near = nearest(entry.key, all);
+      meant_.push_back(near);
       return complain(
           entry.at,
           "unknown key \"" + escape_control(entry.key) + '"' +
@@ -132,6 +133,8 @@ class Reader {
     const bool good = items && std::all_of(items->begin(), items->end(), [](const Value& item) {
                         return std::holds_alternative<Tree>(item.v);
                       });
+    // Under [[sesion]], [session.bgp] begins what is no list; the one mistake is told.
+    if (!good && std::find(meant_.begin(), meant_.end(), entry.key) != meant_.end()) return;
     if (!good)
       return complain(entry.at, '"' + entry.key + "\" must be a list of tables, [[" + entry.key +
                                     "]] in two brackets");
@@ -172,6 +175,7 @@ class Reader {
   }
 
   std::vector<Diagnostic>& out_;
+  std::vector<std::string> meant_;  // sections that others were near to by name
 };
 
 }  // namespace

@@ -133,7 +133,12 @@ Location odd_header(std::string_view text, const std::string& file) {
 std::string plain(const toml::parse_error& e) {
   std::string text(e.description());
   constexpr std::string_view lead = "Error while parsing ";
-  return text.starts_with(lead) ? text.substr(lead.size()) : text;
+  if (text.starts_with(lead)) text.erase(0, lead.size());
+  // What ends a line within a string is such a character, and there mostly because of this.
+  const bool in_text = text.find("string: ") != std::string::npos;
+  return in_text && text.find("control characters") != std::string::npos
+             ? text + " (a closing quote is missing?)"
+             : text;
 }
 
 }  // namespace

@@ -132,12 +132,13 @@ bool Caller::handle(const std::string& line) {
 // reason. False: nothing of this caller is left.
 bool Caller::attach(const Request& request) {
   if (request.name.empty() || !server_.keeper.has(request.name)) {
-    finish_with(refusal_line(Refusal::no_session, "no session \"" + request.name + "\""));
+    finish_with(refusal_line(Refusal::no_session, server_.keeper.no_session(request.name)));
     return true;
   }
-  server_.keeper.note_operator(request.name, "attach", user_.uid, user_.pid);
   poll_.close();  // the session's from here on, if it takes it
   const auto attached = server_.keeper.attach(request.name, fd_, answer_line("{}"));
+  server_.keeper.note_operator(request.name, "attach", user_.uid, user_.pid,
+                               attached ? "" : attached.error().text);
   if (!attached && fd_) {
     const std::string line = refusal_line(Refusal::failed, attached.error().text);
     (void)!::send(fd_.get(), line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -150,7 +151,7 @@ bool Caller::attach(const Request& request) {
 
 void Caller::watch(const Request& request) {
   if (!request.name.empty() && !server_.keeper.has(request.name)) {
-    finish_with(refusal_line(Refusal::no_session, "no session \"" + request.name + "\""));
+    finish_with(refusal_line(Refusal::no_session, server_.keeper.no_session(request.name)));
     return;
   }
   phase_ = Phase::watching;
@@ -163,7 +164,7 @@ void Caller::watch(const Request& request) {
 
 void Caller::examine(const Request& request) {
   if (!request.name.empty() && !server_.keeper.has(request.name)) {
-    finish_with(refusal_line(Refusal::no_session, "no session \"" + request.name + "\""));
+    finish_with(refusal_line(Refusal::no_session, server_.keeper.no_session(request.name)));
     return;
   }
   if (server_.examinations >= most_examinations) {

@@ -13,20 +13,24 @@ namespace {
 
 constexpr std::size_t max_message = 255;  // RFC 9003, the longest shutdown communication
 
-std::string no_session(const std::string& name) {
-  return refusal_line(Refusal::no_session, "no session \"" + escape_control(name) + "\"");
+std::string no_session(const Keeper& keeper, const std::string& name) {
+  return refusal_line(Refusal::no_session, keeper.no_session(name));
 }
 
 std::string status(Keeper& keeper, const Request& request) {
-  if (!request.name.empty() && !keeper.has(request.name)) return no_session(request.name);
+  if (!request.name.empty() && !keeper.has(request.name)) return no_session(keeper, request.name);
   return answer_line(status_json(keeper.status(), ::getpid(), keeper.sessions(request.name),
                                  !request.name.empty()));
 }
 
 std::string keys(Keeper& keeper, const Request& request) {
   const auto chains = keeper.keys(request.name);
-  if (chains.empty() && !request.name.empty())
-    return refusal_line(Refusal::no_such, "no key chain \"" + escape_control(request.name) + "\"");
+  if (chains.empty() && !request.name.empty()) {
+    std::vector<std::string> known;
+    for (const auto& chain : keeper.keys({})) known.push_back(chain.name);
+    return refusal_line(Refusal::no_such, "no key chain \"" + escape_control(request.name) + "\"" +
+                                              did_you_mean(request.name, known));
+  }
   return answer_line(keys_json(chains));
 }
 
@@ -74,7 +78,7 @@ std::string operate(ControlServer::State& s, const Request& request, const PeerU
   const bool all = request.name == "all";
   if (request.name.empty())
     return refusal_line(Refusal::bad_request, "a session's name, or \"all\", is needed");
-  if (!all && !keeper.has(request.name)) return no_session(request.name);
+  if (!all && !keeper.has(request.name)) return no_session(keeper, request.name);
   if (request.message.size() > max_message)
     return refusal_line(Refusal::bad_request, "the message has " +
                                                   std::to_string(request.message.size()) +
@@ -90,8 +94,6 @@ std::string operate(ControlServer::State& s, const Request& request, const PeerU
   if (request.soft) command += " soft";
   if (request.verb == Verb::hold)
     command += " for " + format_duration(Milliseconds(request.for_ms));
-  keeper.note_operator(all ? "" : request.name, all ? command + " all" : command, user.uid,
-                       user.pid);
   std::string errors, reply;
   // Of all sessions those are asked whose plugin has such a thing; one at least must.
   std::vector<std::string> not_there;
@@ -105,19 +107,22 @@ std::string operate(ControlServer::State& s, const Request& request, const PeerU
     if (!done && all && done.error().code == ENOTSUP) {
       not_there.push_back(done.error().text);
     } else if (!done) {
-      errors += (errors.empty() ? "" : "\n") + name + ": " + done.error().text;
+      errors += (errors.empty() ? "" : "\n") + done.error().text;  // it names its session
     }
   }
   if (errors.empty() && !not_there.empty() && not_there.size() == names.size())
     errors = "no session's plugin knows such a thing; the first one says: " + not_there.front();
+  keeper.note_operator(all ? "" : request.name, all ? command + " all" : command, user.uid,
+                       user.pid, errors);
   if (!errors.empty()) return refusal_line(Refusal::failed, errors);
   return answer_line(operated_json(names.size() - not_there.size(), reply));
 }
 
 std::string use_key(ControlServer::State& s, const Request& request, const PeerUser& user) {
-  if (!s.keeper.has(request.name)) return no_session(request.name);
-  s.keeper.note_operator(request.name, "key use " + std::to_string(request.id), user.uid, user.pid);
+  if (!s.keeper.has(request.name)) return no_session(s.keeper, request.name);
   const Result<std::string> done = s.keeper.use_key(request.name, request.id);
+  s.keeper.note_operator(request.name, "key use " + std::to_string(request.id), user.uid, user.pid,
+                         done ? "" : done.error().text);
   if (!done)
     return refusal_line(done.error().code == ENOKEY ? Refusal::no_such : Refusal::failed,
                         done.error().text);
@@ -125,15 +130,23 @@ std::string use_key(ControlServer::State& s, const Request& request, const PeerU
 }
 
 std::string reload(ControlServer::State& s, const Request& request, const PeerUser& user) {
-  if (!request.dry_run) s.keeper.note_operator("", "reload", user.uid, user.pid);
+  const auto note = [&](const std::string& refusal) {
+    if (!request.dry_run) s.keeper.note_operator("", "reload", user.uid, user.pid, refusal);
+  };
   // Nothing is wrong with the file, which is not even read.
-  if (s.keeper.status().draining)
-    return refusal_line(Refusal::failed, "the keeper is stopping; nothing was changed");
+  if (s.keeper.status().draining) {
+    const std::string text = "the keeper is stopping; nothing was changed";
+    note(text);
+    return refusal_line(Refusal::failed, text);
+  }
   const ReloadOutcome outcome = s.reload(request.dry_run);
   const std::string details = reload_json(outcome, request.dry_run);
-  if (!outcome.ok)
-    return refusal_line(Refusal::bad_config, "the configuration has errors; nothing was changed",
-                        details);
+  if (!outcome.ok) {
+    const std::string text = "the configuration has errors; nothing was changed";
+    note(text);
+    return refusal_line(Refusal::bad_config, text, details);
+  }
+  note("");
   return answer_line(details);
 }
 

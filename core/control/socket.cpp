@@ -47,8 +47,13 @@ Result<Fd> connect_to(const std::string& path, int flags) {
 Result<Fd> lock_directory_of(const std::string& path) {
   const std::string dir = runtime_directory(path);
   Fd fd(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd)
-    return error_from_errno(errno, "control socket " + path + ": cannot open its directory " + dir);
+  if (!fd) {
+    Error error =
+        error_from_errno(errno, "control socket " + path + ": cannot open its directory " + dir);
+    if (error.code == ENOENT)
+      error.text += "; make it, or put the socket elsewhere by --control or [keeper] control";
+    return error;
+  }
   for (int tries = 0; ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0; ++tries) {
     if (tries == 100)
       return error_from_errno(errno, "control socket " + path +

@@ -24,10 +24,6 @@ std::vector<std::string> lines_of(const std::vector<Diagnostic>& diagnostics) {
   return out;
 }
 
-std::string no_session(const std::string& name) {
-  return "no session \"" + escape_control(name) + "\"";
-}
-
 std::string text_of(const Result<void>& done) {
   return done ? std::string() : done.error().text;
 }
@@ -38,7 +34,10 @@ std::string text_of(const Result<void>& done) {
 // between. What nobody reads in time is lost, as with every log.
 struct Keeper::State final : private Poll::Target {
   State(uv_loop_s* given, Options o)
-      : options(std::move(o)), loop(given), log(options.log ? open_pipe() : STDERR_FILENO) {}
+      : options(std::move(o)),
+        loop(given),
+        log(options.log ? open_pipe() : STDERR_FILENO, LogFormat::text, Level::info, !options.log) {
+  }
 
   ~State() {
     finished.stop();
@@ -202,7 +201,7 @@ void Keeper::unsubscribe(std::uint64_t id) {
 
 std::string Keeper::attach(const std::string& session, int fd) {
   Fd owned(fd);
-  if (!s_->keeper->has(session)) return no_session(session);
+  if (!s_->keeper->has(session)) return s_->keeper->no_session(session);
   ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
   const int yes = 1;  // what an accepted app has from its listener; a UNIX socket refuses
@@ -211,17 +210,18 @@ std::string Keeper::attach(const std::string& session, int fd) {
 }
 
 std::string Keeper::up(const std::string& session) {
-  return s_->keeper->has(session) ? text_of(s_->keeper->up(session)) : no_session(session);
+  return s_->keeper->has(session) ? text_of(s_->keeper->up(session))
+                                  : s_->keeper->no_session(session);
 }
 
 std::string Keeper::down(const std::string& session, const std::string& message) {
   return s_->keeper->has(session) ? text_of(s_->keeper->down(session, message))
-                                  : no_session(session);
+                                  : s_->keeper->no_session(session);
 }
 
 std::string Keeper::reset(const std::string& session, const std::string& message) {
   return s_->keeper->has(session) ? text_of(s_->keeper->reset(session, message))
-                                  : no_session(session);
+                                  : s_->keeper->no_session(session);
 }
 
 }  // namespace peerhold::embed

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/units.hpp"
 #include "keeper/state.hpp"
 
 namespace peerhold {
@@ -13,6 +14,14 @@ std::vector<std::string> Keeper::names() const {
     if (!slot.removed && slot.parent.empty()) out.push_back(slot.session->name());
   }
   return out;
+}
+
+std::string Keeper::no_session(const std::string& name) const {
+  std::vector<std::string> known;
+  for (const State::Slot& slot : s_->slots) {
+    if (!slot.removed) known.push_back(slot.session->name());
+  }
+  return "no session \"" + escape_control(name) + "\"" + did_you_mean(name, known);
 }
 
 Result<void> Keeper::up(const std::string& name) {

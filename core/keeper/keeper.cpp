@@ -304,9 +304,10 @@ void Keeper::unsubscribe(std::uint64_t id) {
 }
 
 void Keeper::note_operator(const std::string& session, const std::string& command, unsigned uid,
-                           int pid) {
+                           int pid, const std::string& refusal) {
   s_->note(Level::info, EventKind::operator_, "operator", session, command,
-           command + " by uid " + std::to_string(uid) + ", pid " + std::to_string(pid),
+           command + " by uid " + std::to_string(uid) + ", pid " + std::to_string(pid) +
+               (refusal.empty() ? "" : ", refused: " + refusal),
            {{"session", session},
             {"command", command},
             {"uid", std::to_string(uid)},

@@ -119,6 +119,8 @@ class Keeper {
   std::vector<KeyStatus> keys(const std::string& only_chain = {}) const;
   const Plugins& plugins() const;
 
+  // What to tell somebody who names a session that is not there, with the nearest that is.
+  std::string no_session(const std::string& name) const;
   // Operator commands; an error says why it could not be done. `name` must exist (has()).
   Result<void> up(const std::string& name);
   Result<void> down(const std::string& name, const std::string& message);
@@ -143,8 +145,10 @@ class Keeper {
   // Every event, in order, until unsubscribed. May be called inside a callback.
   std::uint64_t subscribe(std::function<void(const Event&)>);
   void unsubscribe(std::uint64_t);
-  // Records an operator command (event `operator`, one log line with uid and pid).
-  void note_operator(const std::string& session, const std::string& command, unsigned uid, int pid);
+  // Records an operator command, once it is known what became of it (event `operator`, one log line
+  // with uid and pid). `refusal`: why it was not done; empty: it was.
+  void note_operator(const std::string& session, const std::string& command, unsigned uid, int pid,
+                     const std::string& refusal);
 
  private:
   struct State;

@@ -60,10 +60,10 @@ Result<const Library*> Plugins::find(const std::string& name,
     searched += (searched.empty() ? "" : ", ") + dir;
   }
   std::string text = "no plugin \"" + escape_control(name) + "\"; searched ";
+  const std::string near = did_you_mean(name, known);
   text += searched.empty() ? "nowhere: name a directory by --plugin-dir or keeper.plugin_dirs"
-                           : searched;
-  if (const auto near = nearest(name, known); !near.empty())
-    text += "; did you mean \"" + near + "\"?";
+          : near.empty() ? searched + "; --plugin-dir or keeper.plugin_dirs say where else to look"
+                         : searched + near;
   return Error{text, 0, Cause::resource};
 }
 

@@ -110,7 +110,7 @@ void Session::note_change(SessionState before) {
   const std::string lead = std::string(to_string(before)) + " -> " + std::string(to_string(now));
   const bool waits = now == SessionState::backoff && deadlines_.is_set(peer_retry);
   line(quiet ? Level::debug : Level::info, "session-state", text, cause, lead,
-       {"retry_in", waits ? format_duration(retry_delay_) : std::string()},
+       {"retry_in", waits ? format_delay(retry_delay_) : std::string()},
        {"attempt", told && same > 0 ? std::to_string(same) : std::string()});
   emit(EventKind::state, std::string(to_string(before)), std::string(to_string(now)), cause, text);
 }

@@ -199,8 +199,9 @@ void Speaker::act(HoldAct what) {
     case HoldAct::withdraw_stale: {
       const std::size_t stale = held_.stale();
       if (stale > 0) {
-        host_.event("the app is complete; " + std::to_string(stale) +
-                    " routes that it did not announce again are withdrawn");
+        host_.event("the app is complete; " + plural(stale, "route") +
+                    " that it did not announce again " + (stale == 1 ? "is" : "are") +
+                    " withdrawn");
         to_peer_.push_back({Job::Kind::withdraw_stale, held_.walk_stale(), {}, {}});
       }
       end_of_rib_waits_ = false;
@@ -209,7 +210,8 @@ void Speaker::act(HoldAct what) {
       break;
     }
     case HoldAct::withdraw_all:
-      give_up_routes("the hold ends; " + std::to_string(held_.size()) + " routes are withdrawn");
+      give_up_routes("the hold ends; " + plural(held_.size(), "route") +
+                     (held_.size() == 1 ? " is" : " are") + " withdrawn");
       break;
     case HoldAct::close:
       give_up_routes("");

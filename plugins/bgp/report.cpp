@@ -59,11 +59,11 @@ Json connection_json(const Connection& c, Ms now) {
   return out;
 }
 
+}  // namespace
+
 std::string plural(std::size_t n, const char* what) {
   return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
 }
-
-}  // namespace
 
 std::string Speaker::status() const {
   const Ms at = now();
@@ -131,8 +131,9 @@ int Speaker::command(const ph_command& command, std::string& reply) {
   switch (command.what) {
     case PH_CMD_HOLD:
       act(hold_for(holding_, options_.holding, held(), command.ms, at));
-      reply = (plural(held_.size(), "route") +
-               (app_ ? " will be held when the app leaves" : " are held"));
+      reply = (plural(held_.size(), "route") + (app_ ? " will be held when the app leaves"
+                                                : held_.size() == 1 ? " is held"
+                                                                    : " are held"));
       return PH_OK;
     case PH_CMD_RELEASE: {
       const std::size_t affected = app_ ? held_.stale() : this->held();

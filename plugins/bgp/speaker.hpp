@@ -196,4 +196,6 @@ class Speaker {
   std::string app_refused_;  // why the latest app was turned away, for status
 };
 
+std::string plural(std::size_t n, const char* what);  // "1 route", "2 routes"
+
 }  // namespace bgp

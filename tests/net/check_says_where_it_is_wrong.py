@@ -76,6 +76,11 @@ with Lab("near") as lab:
     near.run(*as_nobody, expect=2)
     answer = near.run(*as_nobody, "--no-secrets")
     require("1" in answer.stdout + answer.stderr, f"--no-secrets does not say how many: {answer}")
+    # ... and before the keys are made.
+    absent = key.replace(str(lab.dir / "k.key"), "/nowhere/key") + session(**good)
+    require("make one: peerhold key generate /nowhere/key" in check(absent, expect=2)[0].stderr, "what to do about a missing key file")
+    same(near.run(PROGRAM, "check", "-c", lab.dir / "a.toml", "--no-secrets", *plugin_dir_words()).stderr,
+         "peerhold: 1 secret file was not looked at: it is not there, or this user cannot read it\n", "absent ones are skipped")
 
     # --print: what counts, where it comes from, and loads again.
     text = key + '[defaults]\nretry.max = "33s"\n' + session(**good, description="first").replace('"max" = "1s", ', "") \

@@ -21,9 +21,9 @@ with Lab("near", "far") as lab:
         require(answer.stderr and not answer.stdout, f"{words}: {answer}")
     same(cli(near, *nobody_there, "status", "--check", expect=2).stdout.split()[:2], ["PEERHOLD", "CRITICAL"], "--check, no keeper")
     require("peerhold" in cli(near, expect=2).stderr + cli(near, expect=2).stdout, "no help without a command")
-    for words in (["--help"], ["status", "--help"], ["run", "--help"], ["--version"]):
+    for words in (["--help"], ["status", "--help"], ["run", "--help"], ["key", "--help"], ["--version"]):
         require(cli(near, *words).stdout, f"{words} says nothing")
-    for words in (["stauts"], ["status", "--jsno"], ["status", "a", "b"], ["up"], ["key"], ["run", "-c", "/nowhere.toml"], ["run", "--nonsense"]):
+    for words in (["stauts"], ["status", "--jsno"], ["status", "a", "b"], ["status", "--json", "--check"], ["up"], ["key"], ["run", "-c", "/nowhere.toml"], ["run", "--nonsense"]):
         answer = cli(near, *words, expect=2)
         require(answer.stderr and not answer.stdout, f"{words}: {answer}")
     require("status" in cli(near, "stauts", expect=2).stderr, "the nearest command is not named")
@@ -52,6 +52,19 @@ with Lab("near", "far") as lab:
     keeper.cli("status", "--check", "nobody", expect=3)
     keeper.cli("status", "nobody", expect=3)
     keeper.cli("watch", "nobody", expect=3)
+    for words in (["status"], ["watch"], ["doctor"], ["attach"], ["up"], ["down"], ["reset"], ["release"], ["hold", "--for", "1s"]):
+        answer = keeper.cli(*words, "lnik", expect=3)
+        same(answer.stderr, 'peerhold: no session "lnik"; did you mean "link"?\n', f"{words} of a mistyped name")
+    require('did you mean "link"?' in keeper.cli("key", "use", "lnik", "1", expect=3).stderr, "key use of a mistyped name")
+    require('did you mean "k"?' in keeper.cli("key", "list", "kk", expect=3).stderr, "key list of a mistyped name")
+
+    # Who may not connect cannot know whether a keeper is there.
+    answer = near.run(*as_user_words(65534), PROGRAM, "--control", keeper.control, "status", expect=4)
+    require(answer.stderr.startswith("peerhold: may not ask the keeper: ") and "become root" in answer.stderr, answer.stderr)
+
+    # A directory that is not there is named with the remedy.
+    answer = cli(near, "run", "-c", keeper.config, *plugin_dir_words(), "--control", lab.dir / "absent" / "control.sock", expect=1)
+    require("; make it, or put the socket elsewhere by --control or [keeper] control" in answer.stderr, answer.stderr)
 
     whole = keeper.status()
     keys(whole, "schema keeper sessions", "status")

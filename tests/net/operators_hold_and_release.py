@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """hold, release and reset --soft reach the plugin; a prefix peer has a session of its own; established is remembered."""
+import re
+
 from kit import *
 
 with Lab("near", "far", "other") as lab:
@@ -35,7 +37,9 @@ with Lab("near", "far", "other") as lab:
     same(keeper.cli("release", child).stdout, "", "nothing to say")
     require("nothing is held" in keeper.cli("release", child, expect=1).stderr, "a refusal is told")
     require("plugin holder has nothing to refresh" in keeper.cli("reset", "--soft", child, expect=1).stderr, "ENOTSUP")
-    require("plugin raw has nothing to hold" in keeper.cli("hold", "plain", "--for", "1s", expect=1).stderr, "raw")
+    same(keeper.cli("hold", "plain", "--for", "1s", expect=1).stderr, 'peerhold: session "plain": plugin raw has nothing to hold\n', "raw")
+    said, = [line for line in keeper.log_text().splitlines() if "hold for 1s by uid 0" in line]
+    require(re.search(r', refused: session \\?"plain\\?": plugin raw has nothing to hold', said), f"the refusal in the log: {said}")
     same(keeper.cli("hold", "all", "--for", "5m", "--yes").stdout, f"{child}: holds for 300s\nhold: 1 session\n", "all")
     keeper.cli("reset", "--soft", "all", "--yes", expect=1)
     keeper.cli("hold", "all", "--for", "5m", expect=2, input="")

@@ -21,6 +21,9 @@ with Lab("near", "far") as lab:
     attempts = [int(number) for line in told for number in re.findall(r"attempt=(\d+)", line)]
     same([a for a in attempts if a & (a - 1)], [], "attempts told of that are no power of two")
 
+    same({bool(re.search(r" retry_in=\d+ms ", line)) for line in told if "-> backoff" in line}, {True}, "retry_in")
+    same([line for line in keeper.log_text().splitlines() if not re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ", line)], [], "lines without a time")
+
     listening.start()
     keeper.wait_state("established")
     same(len(lines("session=link", "-> established")), 1, "lines of the establishment")

@@ -23,7 +23,8 @@ namespace peerhold::embed {
 struct Options {
   std::vector<std::string> plugin_dirs;  // searched before those of the configuration
   bool control_socket = false;           // open [keeper] control, for the `peerhold` commands
-  std::function<void(const std::string& line)> log;  // each log line without newline; none: stderr
+  // Each log line without newline, in text without its time; none: stderr.
+  std::function<void(const std::string& line)> log;
 };
 
 // As one line of `peerhold watch --json` says it; empty strings where a field does not apply.

@@ -65,6 +65,15 @@ TEST_CASE("sizes") {
   CHECK(format_size(0) == "0B");
 }
 
+TEST_CASE("delays") {
+  CHECK(format_delay(792ms) == "792ms");
+  CHECK(format_delay(1s) == "1s");
+  CHECK(format_delay(1234ms) == "1.2s");
+  CHECK(format_delay(16639ms) == "16.6s");
+  CHECK(format_delay(59949ms) == "59.9s");
+  CHECK(format_delay(90s) == "1m30s");
+}
+
 TEST_CASE("times") {
   CHECK(format_time(WallTime(0s)) == "1970-01-01T00:00:00Z");
   CHECK(format_time(WallTime(1795449603999ms)) == "2026-11-23T16:00:03Z");
@@ -96,6 +105,8 @@ TEST_CASE("the nearest known word") {
   CHECK(nearest("", words).empty());
   CHECK(nearest("peer", {}).empty());
   CHECK(nearest("peer", words) == "peer");
+  CHECK(did_you_mean("per", words) == "; did you mean \"peer\"?");
+  CHECK(did_you_mean("colour", words).empty());
 }
 
 TEST_CASE("causes are scripts' words") {

@@ -1,6 +1,7 @@
 // The app goes, in every way and state, and what the peer sees of it; it returns; it is refused.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "fake_host.hpp"
@@ -119,6 +120,16 @@ TEST_CASE("the hold limit, and hold, release by the operator") {
   CHECK(host.command(PH_CMD_RELEASE) == PH_OK);
   CHECK(peer_hears(host).size() == 2);
   CHECK(host.command(PH_CMD_RELEASE) == PH_EINVAL);
+  ph_instance one;
+  one.open();
+  peer_establishes(one);
+  const ph_link only = app_attaches(one);
+  one.feed(only, announce("192.0.2.0/24"));
+  one.fin(only);
+  CHECK(one.command(PH_CMD_HOLD, 60000) == PH_OK);
+  CHECK(one.reply == "1 route is held");
+  keep_peer_for(one, 61000);
+  CHECK(std::ranges::count(one.events, "the hold ends; 1 route is withdrawn") == 1);
 }
 
 TEST_CASE("more than app_backlog: the app goes with Cease 6/8 and the peer notices nothing") {

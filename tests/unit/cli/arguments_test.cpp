@@ -50,6 +50,14 @@ TEST_CASE("a command of two words; one of them alone is none") {
   const Parsed alone = parse({"key"});
   CHECK_FALSE(alone.command);
   CHECK(has(alone.error, "key list"));
+  for (const auto& words :
+       std::vector<std::vector<std::string>>{{"key", "--help"}, {"key", "-h"}, {"help", "key"}}) {
+    const Parsed family = parse(words);
+    CHECK(family.error.empty());
+    CHECK(has(family.help, "  key list  lists\n"));
+    CHECK_FALSE(has(family.help, "status"));
+  }
+  CHECK_FALSE(parse({"nosuch", "--help"}).error.empty());
 }
 
 TEST_CASE("options for all stand before or after the command") {
