@@ -27,6 +27,10 @@ bool any(const AuthCounters& c) {
   return c.not_found + c.unexpected + c.failure + c.ttl_dropped > 0;
 }
 
+bool taken(Facts::Dial dial) {
+  return dial == Facts::Dial::accepted || dial == Facts::Dial::reset;
+}
+
 void from_the_wire(const Facts& f, std::vector<Finding>& out) {
   const Evidence& e = f.seen;
   const bool keyed = !f.chain.empty();
@@ -41,20 +45,38 @@ void from_the_wire(const Facts& f, std::vector<Finding>& out) {
 void from_dials(const Facts& f, std::vector<Finding>& out) {
   using Dial = Facts::Dial;
   const bool keyed = !f.chain.empty();
-  const bool answered = f.signed_dial == Dial::accepted;
+  const bool answered = taken(f.signed_dial);
   // Who takes an unsigned connection from us has no key for us.
-  if (keyed && !answered && f.unsigned_dial == Dial::accepted &&
+  if (keyed && !answered && taken(f.unsigned_dial) &&
       std::ranges::find(out, Finding::not_signing) == out.end())
     out.push_back(Finding::not_signing);
   // On a keyed link an RST is not heeded, so that a refusal of the signed SYN is an ICMP message.
   if (!answered && (f.unsigned_dial == Dial::refused || f.seen.resets > 0 ||
                     (!keyed && f.signed_dial == Dial::refused)))
     out.push_back(Finding::port_closed);
+  else if (f.signed_dial == Dial::reset)
+    out.push_back(Finding::turned_away);
   else if (f.signed_dial == Dial::refused || f.signed_dial == Dial::unreachable)
     out.push_back(Finding::refused);
 }
 
 }  // namespace
+
+Facts::Dial outcome(Cause cause) {
+  using Dial = Facts::Dial;
+  switch (cause) {
+    case Cause::connect_refused:
+      return Dial::refused;
+    case Cause::peer_reset:
+      return Dial::reset;
+    case Cause::unreachable:
+      return Dial::unreachable;
+    case Cause::connect_timeout:
+      return Dial::silent;
+    default:
+      return Dial::none;
+  }
+}
 
 AuthCounters relevant(const Facts& f) {
   const bool keyed = !f.chain.empty();
@@ -75,15 +97,23 @@ std::vector<Finding> judge(const Facts& f) {
   const bool trouble = !up && !f.rests;
   if (trouble && keyed && !f.kernel_has_md5) return {Finding::no_tcp_md5};
   if (f.listener == Facts::Socket::no_room) out.push_back(Finding::key_limit);
-  if (f.listener == Facts::Socket::closed) out.push_back(Finding::not_listening);
+  const bool closed = f.listener == Facts::Socket::closed;
+  if (closed) out.push_back(Finding::not_listening);
+  // A link that is up may not know of it yet. Of an address that is not here the listener says it.
+  if (!closed && !f.no_way.empty()) out.push_back(Finding::no_route);
   // Who rests may be called in vain. A link that is up and idle may have lost its peer to another
   // key; one that still hears it has not, whatever somebody forges.
   if (!up || f.seen.right == 0) from_the_wire(f, out);
   if (trouble) {
-    from_dials(f, out);
+    if (f.no_way.empty()) from_dials(f, out);
     const bool by_itself = f.last_error && explained_by_itself(f.last_error->cause);
-    const bool accepted = f.signed_dial == Facts::Dial::accepted;
-    if (out.empty() && by_itself) out.push_back(Finding::last_error);
+    const bool accepted = taken(f.signed_dial);
+    // What the session itself has met may be more than how this one attempt ended.
+    const auto differs = [&](Finding what) {
+      return what == Finding::refused ||
+             (what == Finding::turned_away && f.last_error->cause != Cause::peer_reset);
+    };
+    if (by_itself && std::ranges::all_of(out, differs)) out.push_back(Finding::last_error);
     if (out.empty() && !f.captured && !accepted && any(relevant(f)))
       out.push_back(Finding::dropped);
     // A link that stalls without a trace on the wire is stalled by the wire.
@@ -95,7 +125,8 @@ std::vector<Finding> judge(const Facts& f) {
     if (out.empty() && f.last_error) out.push_back(Finding::last_error);
   }
   if (keyed && !f.key_valid) out.push_back(Finding::no_valid_key);
-  if (!f.degraded.empty() && out.empty()) out.push_back(Finding::degraded);
+  // Of its keys it is said above.
+  if (!f.degraded.empty() && (!keyed || f.key_valid)) out.push_back(Finding::degraded);
   std::ranges::sort(out);
   return out;
 }

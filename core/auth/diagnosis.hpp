@@ -25,8 +25,10 @@ struct Facts {
 
   enum class Link : std::uint8_t { none, opening, established, stalled } link = Link::none;
   bool stopped_by_operator = false;
-  bool rests = false;    // it has no link, and wants none now: per-client without a client
-  std::string degraded;  // why it is not all well although it is up
+  bool rests = false;      // it has no link, and wants none now: per-client without a client
+  std::string degraded;    // in the session's own words, in whatever state it is
+  std::string app;         // the app's endpoint, when that is what it misses
+  bool app_calls = false;  // … and the app connects there, not we
   std::optional<Error> last_error;  // of a session without a link
   bool kernel_has_md5 = true;
   bool key_valid = true;  // some key of the chain is valid now
@@ -37,7 +39,10 @@ struct Facts {
   Evidence seen;
   AuthCounters dropped;  // by the whole host meanwhile
 
-  enum class Dial : std::uint8_t { none, accepted, refused, unreachable, silent };
+  std::string no_way;  // why nothing can leave this host for the peer
+
+  // `reset`: accepted, and closed at once.
+  enum class Dial : std::uint8_t { none, accepted, reset, refused, unreachable, silent };
   Dial signed_dial = Dial::none, unsigned_dial = Dial::none;
   std::string dial_text;  // of the signed one, when it failed otherwise than by silence
 };
@@ -47,6 +52,7 @@ enum class Finding : std::uint8_t {
   no_tcp_md5,
   key_limit,
   not_listening,
+  no_route,
   rewritten,
   unknown_key,
   other_key,
@@ -54,6 +60,7 @@ enum class Finding : std::uint8_t {
   unexpected_signature,
   too_far,
   port_closed,
+  turned_away,
   refused,
   dropped,  // the kernel drops something, and who sends it is not known
   no_answer,
@@ -63,6 +70,8 @@ enum class Finding : std::uint8_t {
   stopped,
   degraded,
 };
+// What a dial that failed so has met.
+Facts::Dial outcome(Cause);
 // Of what the whole host dropped, that which may have been this peer's.
 AuthCounters relevant(const Facts&);
 std::string_view to_string(Finding);  // "not-signing": what scripts see

@@ -111,8 +111,8 @@ std::vector<std::string> too_far(const Facts& f) {
 // What the kernel counted for this host, in words.
 std::string counted(const AuthCounters& c) {
   const std::array<std::pair<std::uint64_t, const char*>, 4> all{
-      {{c.not_found, "unsigned"},
-       {c.failure, "signed with another key"},
+      {{c.failure, "signed with another key"},
+       {c.not_found, "unsigned"},
        {c.unexpected, "signed where we expect none"},
        {c.ttl_dropped, "from too far away (GTSM)"}}};
   std::string out;
@@ -121,11 +121,28 @@ std::string counted(const AuthCounters& c) {
   return out;
 }
 
+// What silence can mean.
+std::string possible(const Facts& f) {
+  if (!f.dials)
+    return f.chain.empty() ? "possible: a peer that signs; somebody else's segments"
+                           : "possible: another key there; none there for " + here(f) +
+                                 "; somebody else's segments";
+  return f.chain.empty() ? "possible: a peer that expects a key; a filter; GTSM there"
+                         : "possible: another key there; none there for " + here(f) +
+                               "; a filter; no listener behind a firewall; GTSM there";
+}
+
 std::vector<std::string> dropped(const Facts& f) {
-  return {"this host dropped segments meanwhile: " + counted(relevant(f)),
+  const AuthCounters drops = relevant(f);
+  const bool wrong = drops.failure > 0;
+  return {(wrong ? "the key is the likely cause: this host" : std::string("this host")) +
+              " dropped segments meanwhile: " + counted(drops),
+          possible(f),
           "whether they are from " + f.peer +
               ", and which key signed them, cannot be known without CAP_NET_RAW",
-          "next: " + grant(f)};
+          "next: " +
+              std::string(wrong ? "compare the keys of both ends (`sha256sum KEYFILE`); or " : "") +
+              grant(f)};
 }
 
 std::vector<std::string> no_answer(const Facts& f) {
@@ -142,9 +159,7 @@ std::vector<std::string> no_answer(const Facts& f) {
                 (both    ? "neither to a SYN signed with " + our_key(f) + " nor to an unsigned one"
                  : keyed ? "to a SYN signed with " + our_key(f)
                          : std::string("to a SYN")));
-  out.push_back(keyed ? "possible: another key there; none there for " + here(f) +
-                            "; a filter; no listener behind a firewall; GTSM there"
-                      : "possible: a peer that expects a key; a filter; GTSM there");
+  out.push_back(possible(f));
   out.push_back(
       "next: on the other end `nstat -az 'TcpExtTCPMD5*'`: Failure grows = another key, "
       "Unexpected = none, NotFound = it expects one, nothing = a filter");
@@ -166,15 +181,25 @@ std::vector<std::string> nothing_comes(const Facts& f) {
   return out;
 }
 
+std::vector<std::string> degraded(const Facts& f) {
+  if (f.app.empty())
+    return {f.degraded, "next: `peerhold status " + f.session + "` shows the rest"};
+  return {f.degraded, f.app_calls
+                          ? "next: start the app, and have it connect to " + f.app
+                          : "next: start what shall listen at " + f.app + ", or mend `app`"};
+}
+
 }  // namespace
 
 std::string_view to_string(Finding what) {
-  constexpr std::array<std::string_view, 18> names{
-      "no-tcp-md5",  "key-limit",     "not-listening", "rewritten",
-      "unknown-key", "other-key",     "not-signing",   "unexpected-signature",
-      "too-far",     "port-closed",   "refused",       "dropped",
-      "no-answer",   "nothing-comes", "no-valid-key",  "last-error",
-      "stopped",     "degraded"};
+  constexpr std::array<std::string_view, 20> names{
+      "no-tcp-md5",    "key-limit",    "not-listening",
+      "no-route",      "rewritten",    "unknown-key",
+      "other-key",     "not-signing",  "unexpected-signature",
+      "too-far",       "port-closed",  "turned-away",
+      "refused",       "dropped",      "no-answer",
+      "nothing-comes", "no-valid-key", "last-error",
+      "stopped",       "degraded"};
   return names[static_cast<std::size_t>(what)];
 }
 
@@ -195,6 +220,10 @@ std::vector<std::string> words(const Facts& f, Finding what) {
                   "` makes room for twice as many; or one key for a prefix ([[listen]])"};
     case Finding::not_listening:
       return {"nobody can reach this end: the listener at " + f.listener_at + " is not open", why};
+    case Finding::no_route:
+      return {f.no_way,
+              "next: look at the cable, the interface and the routes: `ip link`, `ip route get " +
+                  f.peer + "`"};
     case Finding::rewritten:
       return rewritten(f);
     case Finding::unknown_key:
@@ -214,6 +243,12 @@ std::vector<std::string> words(const Facts& f, Finding what) {
                   (f.chain.empty() ? "a SYN" : "an unsigned SYN") +
                   " was refused, by its host or a filter",
               "next: start what shall listen there, or mend the port of `peer`"};
+    case Finding::turned_away:
+      return {there(f) + " takes a connection" +
+                  (f.chain.empty()
+                       ? " and resets it at once"
+                       : " signed with " + our_key(f) + " and resets it at once: the key is right"),
+              "next: look at the peer's log, and whether its app is there"};
     case Finding::refused:
       return {f.dial_text.empty() ? why : f.dial_text,
               "an ICMP message said so, or a route or filter of this host",
@@ -233,7 +268,7 @@ std::vector<std::string> words(const Facts& f, Finding what) {
     case Finding::stopped:
       return {"it is administratively down", "next: `peerhold up " + f.session + "`"};
     case Finding::degraded:
-      return {f.degraded};
+      return degraded(f);
   }
   return {};
 }

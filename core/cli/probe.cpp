@@ -125,7 +125,7 @@ std::unique_ptr<Observer> observe(Loop& loop, const Target& target, const KeyCha
 // After a SYN signed with this key has met silence.
 std::string silence(const Facts& facts) {
   using Dial = Facts::Dial;
-  const bool taken = facts.unsigned_dial == Dial::accepted;
+  const bool taken = facts.unsigned_dial == Dial::accepted || facts.unsigned_dial == Dial::reset;
   const bool refused = facts.unsigned_dial == Dial::refused;
   std::string out = "silent: " + facts.peer_port;
   if (facts.seen.says_something())
@@ -208,10 +208,7 @@ int run(const Arguments& arguments) {
   }
   observer.reset();  // what answers an unsigned SYN says nothing about keys
   const auto unsigned_one = dial(loop, *target, nullptr);
-  facts.unsigned_dial = unsigned_one ? Facts::Dial::accepted
-                        : unsigned_one.error().cause == Cause::connect_refused
-                            ? Facts::Dial::refused
-                            : Facts::Dial::silent;
+  facts.unsigned_dial = unsigned_one ? Facts::Dial::accepted : outcome(unsigned_one.error().cause);
   facts.dropped = drops_between(before, read_auth_counters());
   return say(silence(facts), found);
 }

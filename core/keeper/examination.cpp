@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "net/route.hpp"
+
 namespace peerhold {
 namespace {
 
@@ -12,21 +14,6 @@ constexpr Milliseconds look_every{100};
 // A signed SYN is sent again after a second; who has not answered two is asked without a signature.
 constexpr Milliseconds unsigned_after{1500};
 constexpr std::size_t most_dialed = 64;
-
-Facts::Dial outcome(const Result<Connected>& got) {
-  using Dial = Facts::Dial;
-  if (got) return Dial::accepted;
-  switch (got.error().cause) {
-    case Cause::connect_refused:
-      return Dial::refused;
-    case Cause::unreachable:
-      return Dial::unreachable;
-    case Cause::connect_timeout:
-      return Dial::silent;
-    default:
-      return Dial::none;
-  }
-}
 
 }  // namespace
 
@@ -136,10 +123,7 @@ void Examination::refresh(Patient& patient) const {
   // A persistent session's own attempt.
   if (patient.asks && !session->per_client() && f.link == Facts::Link::none) {
     const bool fresh = s.last_error && s.last_error->at != patient.old_error;
-    const Cause cause = fresh ? s.last_error->cause : Cause::connect_timeout;
-    f.signed_dial = cause == Cause::connect_refused ? Facts::Dial::refused
-                    : cause == Cause::unreachable   ? Facts::Dial::unreachable
-                                                    : Facts::Dial::silent;
+    f.signed_dial = outcome(fresh ? s.last_error->cause : Cause::connect_timeout);
     f.dial_text = fresh ? s.last_error->text : std::string();
   }
 }
@@ -173,7 +157,8 @@ void Examination::dial(Patient& patient, bool keyed) {
   auto& dialer = keyed ? patient.signed_dial : patient.unsigned_dial;
   dialer = Dialer::start(ward_.loop, request, [&patient, keyed](Result<Connected> got) {
     Facts& f = patient.facts;
-    (keyed ? f.signed_dial : f.unsigned_dial) = outcome(got);
+    (keyed ? f.signed_dial : f.unsigned_dial) =
+        got ? Facts::Dial::accepted : outcome(got.error().cause);
     if (keyed && !got && got.error().cause != Cause::connect_timeout)
       f.dial_text = got.error().text;
     // Accepted: nothing is sent, and closing says goodbye.
@@ -195,7 +180,7 @@ void Examination::look() {
     using Dial = Facts::Dial;
     const bool seen = observer_ && observer_->of(*patient->subject).says_something();
     const bool said = f.signed_dial != Dial::none && f.signed_dial != Dial::silent;
-    const bool answered = f.unsigned_dial == Dial::accepted || f.unsigned_dial == Dial::refused;
+    const bool answered = f.unsigned_dial != Dial::none && f.unsigned_dial != Dial::silent;
     if (seen || said || answered) continue;
     all_known = false;
     if (!f.chain.empty() && spent >= unsigned_after && !patient->unsigned_dial &&
@@ -216,6 +201,26 @@ std::optional<Error> Examination::so_far(const std::string& session) const {
   return std::nullopt;
 }
 
+// What it and this host know by themselves.
+void Examination::ask_itself(const Session& session, Facts& f) {
+  const SessionConfig& config = session.config();
+  const SessionStatus status = session.status();
+  if (status.health == Health::degraded) {
+    f.degraded = status.health_text;
+    const bool unreachable = status.last_error &&
+                             status.last_error->cause == Cause::app_unreachable &&
+                             status.last_error->text == f.degraded;
+    if (f.degraded.starts_with(app_is_absent) || unreachable) f.app = status.app_endpoint;
+    f.app_calls = config.app_mode == AppMode::listen;
+  }
+  if (status.state == SessionState::down || status.state == SessionState::failed) return;
+  if (f.rests && !f.dials) return;  // who may never come
+  if (const auto link = session.symptoms().link)
+    f.no_way = no_way(link->second.address, link->first.address, config.transport.interface);
+  else if (!config.peer_prefix)
+    f.no_way = no_way(config.peer.address, config.source.address, config.transport.interface);
+}
+
 void Examination::finish() {
   std::vector<Facts> out;
   const AuthCounters dropped = drops_between(before_, read_auth_counters());
@@ -233,10 +238,7 @@ void Examination::finish() {
       f.unsigned_dial = Facts::Dial::silent;
     if (patient->signed_dial && f.signed_dial == Facts::Dial::none)
       f.signed_dial = Facts::Dial::silent;
-    if (f.link == Facts::Link::established && limits_.dials) {
-      const SessionStatus status = session->status();
-      if (status.health != Health::ok) f.degraded = status.health_text;
-    }
+    if (limits_.dials) ask_itself(*session, f);
     out.push_back(std::move(f));
   }
   observer_.reset();

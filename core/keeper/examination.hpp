@@ -47,6 +47,7 @@ class Examination {
   bool may_dial(const Patient&) const;
   void dial(Patient&, bool keyed);
   void look();
+  static void ask_itself(const Session&, Facts&);
   void finish();
 
   // Patients' dialers call back into them: a list's nodes stay where they are.

@@ -17,9 +17,10 @@ namespace {
 Cause cause_of(int err) {
   switch (err) {
     case ECONNREFUSED:
-    case ECONNRESET:
     case ENOENT:  // a UNIX path that nobody has bound
       return Cause::connect_refused;
+    case ECONNRESET:  // after its SYN-ACK: before it, a reset is a refusal
+      return Cause::peer_reset;
     case ETIMEDOUT:
       return Cause::connect_timeout;
     case EHOSTUNREACH:
@@ -203,6 +204,10 @@ class Dial final : public Dialer, private Poll::Target {
                     "that address and port are in use by a connection with this peer that is "
                     "there or still lingers (TIME_WAIT, a minute); give source without a port, and "
                     "each connection gets one of its own");
+    if (err == ECONNRESET)
+      return {to_.to_string() + " took the connection and reset it at once" +
+                  (keyed_ ? ": the key is right, look at the peer's log and at its app" : ""),
+              err, cause_of(err)};
     if (err != ETIMEDOUT) return failed(err, "cannot connect to " + to_.to_string(), remedy(err));
     // Sooner than asked for only where the kernel gave up first (user_timeout).
     const auto waited = std::chrono::round<Milliseconds>(loop_.now() - started_);

@@ -24,8 +24,8 @@ struct DialRequest {
 
 // Destroying it gives the attempt up. The callback runs exactly once, never from inside start(),
 // and may destroy the Dialer. The error's cause is connect_refused, connect_timeout, unreachable,
-// resource (address, interface, port, key room on this host), or internal; its text names peer,
-// time and what to look at.
+// peer_reset (it accepted, and closed at once), resource (address, interface, port, key room on
+// this host), or internal; its text names peer, time and what to look at.
 class Dialer {
  public:
   using Done = std::function<void(Result<Connected>)>;

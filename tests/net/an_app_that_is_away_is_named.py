@@ -3,6 +3,7 @@
 import time
 
 from kit import *
+from kit.doctors import Doctor
 
 with Lab("near", "far") as lab:
     near, far = lab
@@ -25,8 +26,16 @@ with Lab("near", "far") as lab:
     error = wait_for(lambda: listening.status("link")["last_error"], 10, "the far keeper says why")
     same(error["code"], "app-unreachable", "code")
     require(FAR_APP in error["text"], f"the app is not named: {error}")
+    # What status calls degraded is found by doctor, in the same words.
+    same(listening.status("link")["health"], "degraded", "health without the app")
+    doctor = Doctor(listening, "link", 5)
+    same(doctor.codes("link"), ["degraded"], "findings without the app")
+    text = doctor.text("link")
+    print(text)
+    require(listening.status("link")["health_text"] in text and f"next: start what shall listen at {FAR_APP}" in text, text)
     app = serve(far, FAR_APP, echo)
     wait_for(served, 15, "served once the app is there").close()
+    same(Doctor(listening, "link", 0).codes("link"), [], "findings with the app")
     wait_for(lambda: keeper.status("link")["links"] == 0, 10, "no link is left")
     same(keeper.wait_state("listening")["app"]["attached"], 0, "apps attached")
 

@@ -66,7 +66,8 @@ with Lab("near", "far", "hidden") as lab:
     link = held()
     blind.wait_state("established", "well")
     for name in ("unsigned", "second", "nobody"):
-        says(blind, name, "dropped", "unsigned", "cannot be known without CAP_NET_RAW", "AmbientCapabilities")
+        says(blind, name, "dropped", "the key is the likely cause", "unsigned", "possible: another key",
+             "cannot be known without CAP_NET_RAW", "AmbientCapabilities")
     same(Doctor(blind, "well", 0).codes("well"), [], "findings of what is well")
     for name in PORTS:
         same(blind.status(name)["last_error"], None, f"last_error of {name}, when nobody can know")

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""doctor, of a link that is up: the peer goes to another key of the chain, to one outside, and dies; idle, and with bytes to send."""
+"""doctor, of a link that is up: the cable is pulled; the peer goes to another key of the chain, to one outside, and dies; idle, and
+with bytes to send."""
 from kit import *
 from kit.doctors import *
 
@@ -13,6 +14,19 @@ with Lab("near", "far") as lab:
     keeper.wait_app(1)
     peer = wait_for(lambda: served.connections, 10, "the link")[0]
     same(read_exactly(app, peer.send(b"hello")), b"hello", "the link carries")
+
+    # Long before the link itself can know.
+    def pulled(*words):
+        text = says(keeper, "link", "no-route", "next: look at the cable", *words)
+        same(keeper.status("link")["state"], "established", f"the link meanwhile: {text}")
+    near.unplug()
+    pulled(far.ip if lab.family == 6 else near.ip)
+    near.plug()
+    wait_for(lambda: Doctor(keeper, "link").exit == 0, 40, "all is well with the interface up")
+    capture(["ip", "link", "set", "port1", "down"])
+    pulled("eth0 has no carrier", far.ip)
+    capture(["ip", "link", "set", "port1", "up"])
+    wait_for(lambda: Doctor(keeper, "link").exit == 0, 40, "all is well with the cable in")
 
     def moves(key):
         set_key(peer, near.ip, key.encode())

@@ -1,21 +1,33 @@
 #!/usr/bin/env python3
-"""doctor, of peers that are dialled: unsigned, closed, refused by ICMP, silent, too far away, and well; with and without a capture."""
+"""doctor, of peers that are dialled: unsigned, closed, accepted and reset at once, refused by ICMP,
+silent, too far away, and well; with and without a capture."""
+import socket
+import struct
+
 from kit import *
 from kit.doctors import *
 
-UNSIGNED, CLOSED, OTHER, FAR = 1791, 1792, 1793, 1794
+UNSIGNED, CLOSED, OTHER, FAR, AWAY = 1791, 1792, 1793, 1794, 1795
+
+
+def reset(sock):
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
 with Lab("near", "far", "mute") as lab:
     near, far, mute = lab
     served = serve(far, far.at(PORT), echo, keyed(near.ip, FIRST))
     unsigned = serve(far, far.at(UNSIGNED), echo)
     serve(far, far.at(OTHER), echo, keyed(near.ip, OUTSIDE))
     serve(far, far.at(FAR), echo, keyed(near.ip, FIRST))  # it sends with a TTL of 64
+    serve(far, far.at(AWAY), reset, keyed(near.ip, FIRST))  # as a peer whose app is away
     mute.blackhole(near.ip)
 
     def dials(name, where, **more):
         return session(name, mode="active", peer=where, source=near.ip, link="persistent", **more)
     text = (two_keys(lab) + dials("well", far.at(PORT)) + dials("unsigned", far.at(UNSIGNED)) + dials("closed", far.at(CLOSED))
-            + dials("other", far.at(OTHER)) + dials("mute", mute.at(PORT))
+            + dials("other", far.at(OTHER)) + dials("mute", mute.at(PORT)) + dials("away", far.at(AWAY))
             + dials("distant", far.at(FAR), transport={"ttl_security_hops": 1}))
 
     for kind in (Keeper, Blind):
@@ -28,6 +40,7 @@ with Lab("near", "far", "mute") as lab:
         same(doctor.answer["host"], None, "the host, when asked about one session")
         says(keeper, "unsigned", "not-signing", "unsigned", near.ip)
         says(keeper, "closed", "port-closed", "nobody listens")
+        says(keeper, "away", "turned-away", "resets it at once", "the key is right", "its app")
         text_of = says(keeper, "other", "no-answer", "no answer of any kind", "another key", near.ip)
         require(("CAP_NET_RAW" in text_of) == (not looks), text_of)
         says(keeper, "mute", "no-answer", "no answer of any kind", "filter")

@@ -30,6 +30,13 @@ with Lab("near", "far", "other") as lab:
     require("unsigned" in text, text)
     text = probe(CLOSED)
     require("unsigned" in text or "closed" in text, text)
+
+    # Both ends on one host, and no right to look: what was dropped names the key, and what else is possible.
+    serve(near, near.at(PORT), echo, keyed(near.ip, "quite.another.key"))
+    text = near.run("setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw", PROGRAM, "--control", lab.dir / "nobody.sock",
+                    "probe", near.at(PORT), "--secret-file", right, "--source", near.ip, expect=5).stdout
+    print(text)
+    require("the key is the likely cause" in text and "possible: another key there" in text and "CAP_NET_RAW" in text, text)
     far.refuse(near.ip)
     require("unreachable" in probe(PORT), "refused by ICMP")
     far.heal()

@@ -81,6 +81,43 @@ TEST_CASE("the judge") {
               f.degraded = "no app is attached";
             }),
        {F::degraded}},
+      {"at rest, but without its app",
+       with(awaited(),
+            [](Facts& f) {
+              f.rests = true;
+              f.degraded = "app 127.0.0.1:8000: Connection refused";
+              f.app = "127.0.0.1:8000";
+            }),
+       {F::degraded}},
+      {"called in vain, and without its app",
+       with(awaited(),
+            [](Facts& f) {
+              f.rests = true;
+              f.seen.bare = 1;
+              f.degraded = "app 127.0.0.1:8000: Connection refused";
+            }),
+       {F::not_signing, F::degraded}},
+      {"up, as the link thinks, and the cable is pulled",
+       with(dialled(),
+            [](Facts& f) {
+              f.link = Link::established;
+              f.no_way = "eth0 has no carrier";
+            }),
+       {F::no_route}},
+      {"no way, and what follows from it",
+       with(dialled(),
+            [](Facts& f) {
+              f.no_way = "this host has no route to 192.0.2.1";
+              f.signed_dial = Dial::unreachable;
+            }),
+       {F::no_route}},
+      {"no way from an address that is not here",
+       with(awaited(),
+            [](Facts& f) {
+              f.listener = Socket::closed;
+              f.no_way = "192.0.2.2 is not on this host";
+            }),
+       {F::not_listening}},
       {"a handshake is under way",
        with(dialled(),
             [](Facts& f) {
@@ -183,6 +220,30 @@ TEST_CASE("the judge") {
       {"no route",
        with(dialled(), [](Facts& f) { f.signed_dial = Dial::unreachable; }),
        {F::refused}},
+      {"ICMP, and what the peer has said itself",
+       with(dialled(),
+            [](Facts& f) {
+              f.signed_dial = Dial::refused;
+              f.last_error = Error{"Cease", 0, Cause::notification};
+            }),
+       {F::refused, F::last_error}},
+      {"accepted and reset at once",
+       with(dialled(),
+            [](Facts& f) {
+              f.signed_dial = Dial::reset;
+              f.last_error = Error{"took the connection and reset it", 0, Cause::peer_reset};
+            }),
+       {F::turned_away}},
+      {"accepted and reset at once, and the app is away here",
+       with(dialled(),
+            [](Facts& f) {
+              f.signed_dial = Dial::reset;
+              f.last_error = Error{"app 127.0.0.1:8000", 0, Cause::app_unreachable};
+            }),
+       {F::turned_away, F::last_error}},
+      {"takes unsigned connections, and resets them at once",
+       with(dialled(), [](Facts& f) { f.unsigned_dial = Dial::reset; }),
+       {F::not_signing}},
       {"silence",
        with(dialled(), [](Facts& f) { f.unsigned_dial = Dial::silent; }),
        {F::no_answer}},
@@ -255,6 +316,14 @@ TEST_CASE("the judge") {
               f.key_valid = false;
             }),
        {F::no_valid_key}},
+      {"no key is valid, as the session says, too",
+       with(dialled(),
+            [](Facts& f) {
+              f.link = Link::established;
+              f.key_valid = false;
+              f.degraded = "no key of keychain \"edge\" is valid now";
+            }),
+       {F::no_valid_key}},
       {"all at once, the worst first",
        with(awaited(),
             [](Facts& f) {
@@ -295,6 +364,35 @@ TEST_CASE("without the right to look, the words say what to grant") {
   f.captured = true;
   CHECK(says(Finding::no_answer).find("CAP_NET_RAW") == std::string::npos);
   CHECK(says(Finding::nothing_comes).find("CAP_NET_RAW") == std::string::npos);
+}
+
+TEST_CASE("silence: what is possible is always said, the likely cause first") {
+  Facts f = dialled();
+  f.captured = false;
+  f.dropped.failure = 2;
+  CHECK(judge(f) == Findings{Finding::dropped});
+  auto lines = words(f, Finding::dropped);
+  CHECK(lines.at(0).starts_with("the key is the likely cause"));
+  CHECK(lines.at(1).starts_with("possible: another key"));
+  CHECK(lines.back().find("sha256sum") != std::string::npos);
+  f.dropped = {1, 0, 0, 0};
+  lines = words(f, Finding::dropped);
+  CHECK(lines.at(0).starts_with("this host dropped"));
+  CHECK(lines.at(1).starts_with("possible:"));
+  CHECK(words(f, Finding::no_answer).at(1).starts_with("possible:"));
+}
+
+TEST_CASE("what the session calls degraded is said in its words, with a next step") {
+  Facts f = awaited();
+  f.degraded = "app 127.0.0.1:8000: Connection refused";
+  f.app = "127.0.0.1:8000";
+  CHECK(words(f, Finding::degraded) ==
+        std::vector<std::string>{f.degraded,
+                                 "next: start what shall listen at 127.0.0.1:8000, or mend `app`"});
+  f.app_calls = true;
+  CHECK(words(f, Finding::degraded).at(1).find("connect to 127.0.0.1:8000") != std::string::npos);
+  f.app.clear();
+  CHECK(words(f, Finding::degraded).at(1).find("peerhold status edge1") != std::string::npos);
 }
 
 TEST_CASE("last_error is of what the wire has shown, and of nothing else") {

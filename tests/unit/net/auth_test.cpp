@@ -6,6 +6,7 @@
 #include "net/counters.hpp"
 #include "net/dialer.hpp"
 #include "net/listener.hpp"
+#include "net/route.hpp"
 #include "net/tcp_auth.hpp"
 #include "sockets.hpp"
 
@@ -356,6 +357,45 @@ TEST_CASE("what this host lacks is told as such, on a later turn") {
   CHECK(cause(request) == Cause::unreachable);
   request.to = *Endpoint::parse("unix:/run/nobody.is.here");
   CHECK(cause(request) == Cause::connect_refused);
+}
+
+TEST_CASE("who accepts and resets before the dialer looks has not refused") {
+  for (const bool keyed : {true, false}) {
+    CAPTURE(keyed);
+    Loop loop;
+    const Key key = key_of("one key");
+    const Fd listener = bound(endpoint("127.0.0.1"));
+    if (keyed) REQUIRE(tcp_auth::set_key(listener.get(), prefix("127.0.0.2"), key));
+    REQUIRE(listen(listener.get(), 1) == 0);
+    DialRequest request;
+    request.to = local_endpoint(listener.get());
+    request.from = endpoint("127.0.0.2");
+    request.key = keyed ? &key : nullptr;
+    std::optional<Error> error;
+    const auto dialer = Dialer::start(loop, request, [&](Result<Connected> result) {
+      REQUIRE_FALSE(result);
+      error = result.error();
+    });
+    Fd far(accept(listener.get(), nullptr, nullptr));
+    REQUIRE(far);
+    const linger reset{1, 0};
+    REQUIRE(setsockopt(far.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset) == 0);
+    far.reset();
+    REQUIRE(turn_until(loop, [&] { return error.has_value(); }));
+    CHECK(error->cause == Cause::peer_reset);
+    CHECK(error->code == ECONNRESET);  // `probe` knows it by this
+    CHECK((error->text.find("the key is right") != std::string::npos) == keyed);
+  }
+}
+
+TEST_CASE("a way that is none") {
+  CHECK(no_way(endpoint("127.0.0.1").address, {}, {}).empty());
+  CHECK(no_way(endpoint("127.0.0.1").address, endpoint("127.0.0.2").address, "lo").empty());
+  CHECK(no_way({}, {}, {}).empty());
+  CHECK(no_way(endpoint("198.51.100.1").address, {}, {}).find("no route") != std::string::npos);
+  CHECK(no_way(endpoint("127.0.0.1").address, endpoint("192.0.2.77").address, {})
+            .find("not on this host") != std::string::npos);
+  CHECK(no_way(endpoint("127.0.0.1").address, {}, "nosuch0").find("nosuch0") != std::string::npos);
 }
 
 TEST_CASE("a keyed dial to a closed port is silence, never a refusal") {
