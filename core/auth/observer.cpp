@@ -60,7 +60,7 @@ const KeyList& Observer::keys_of(const Subject& subject) const {
 }
 
 void Observer::see(const Segment& segment) {
-  if (segment.outgoing) return;
+  if (segment.outgoing || (only_ != 0 && segment.to.port != only_)) return;
   if (left_ == 0 || --left_ == 0) {
     capture_.reset();
     return;

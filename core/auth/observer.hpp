@@ -2,6 +2,7 @@
 // say.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -21,6 +22,9 @@ class Observer {
       const std::function<const KeyChain*(const std::string&)>& chains, std::size_t most);
   // What answers our own unsigned attempt says nothing about keys.
   void ignore(const Endpoint& local) { ignored_.push_back(local); }
+  // Only what comes to this port: an earlier connection's last segments, sent once more, are no
+  // answer.
+  void look_only_at(std::uint16_t port) { only_ = port; }
   const Evidence& of(std::size_t subject) const { return evidence_[subject]; }
 
  private:
@@ -33,6 +37,7 @@ class Observer {
   std::vector<Evidence> evidence_;
   std::map<std::string, KeyList> chains_;  // copies: a reload may replace the keeper's
   std::vector<Endpoint> ignored_;
+  std::uint16_t only_ = 0;  // 0: all
   std::size_t left_ = 0;
   std::unique_ptr<Capture> capture_;
 };

@@ -92,8 +92,8 @@ bool link_in_the_way(const Arguments& arguments, const Target& target) {
   return true;
 }
 
-Result<Connected> dial(Loop& loop, const Target& target, const Key* key,
-                       Endpoint* local = nullptr) {
+Result<Connected> dial(Loop& loop, const Target& target, const Key* key, Endpoint* local = nullptr,
+                       Observer* observer = nullptr) {
   DialRequest request;
   request.to = target.peer;
   request.from = target.source;
@@ -105,6 +105,7 @@ Result<Connected> dial(Loop& loop, const Target& target, const Key* key,
     loop.stop();
   });
   if (local != nullptr) *local = dialer->local();
+  if (observer != nullptr) observer->look_only_at(dialer->local().port);
   while (!got) loop.run();
   return *std::move(got);
 }
@@ -169,7 +170,8 @@ int run(const Arguments& arguments) {
   const AuthCounters before = read_auth_counters();
   auto observer = observe(loop, *target, *chain);
   Endpoint local;
-  auto signed_one = dial(loop, *target, &chain->in_use(std::chrono::system_clock::now()), &local);
+  auto signed_one =
+      dial(loop, *target, &chain->in_use(std::chrono::system_clock::now()), &local, observer.get());
   if (signed_one) {
     const std::string from = signed_one->local.endpoint().to_string();
     ::shutdown(signed_one->fd.get(), SHUT_RDWR);  // its FIN leaves while the key is on the socket
