@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdio>
 #include <ctime>
+#include <utility>
+#include <vector>
 
 #include "cli/json_view.hpp"
 #include "session/status.hpp"
@@ -122,6 +124,21 @@ std::string in_words(const Json& value) {
   return out.empty() ? "none" : out;
 }
 
+// The same in lines that a terminal shows whole.
+std::vector<std::string> lines_of(const Json& value) {
+  constexpr std::size_t longest = 90;
+  if (!value.is_object() || value.empty()) return {in_words(value)};
+  std::vector<std::string> lines;
+  for (const auto& [name, inner] : value.items()) {
+    const std::string item = in_words(Json::object({{name, inner}}));
+    if (lines.empty() || lines.back().size() + item.size() > longest)
+      lines.push_back(item);
+    else
+      lines.back() += ", " + item;
+  }
+  return lines;
+}
+
 std::string count(double n, const char* what) {
   const auto whole = static_cast<long long>(n);
   return std::to_string(whole) + " " + what + (whole == 1 ? "" : "s");
@@ -201,8 +218,10 @@ std::string status_full(const std::string& status_json, const Look& look) {
     row("recent errors", timed_failure(recent.front()));
     for (std::size_t i = 1; i < recent.size(); ++i) row("", timed_failure(recent[i]));
   }
-  for (const auto& [name, value] : field(s, "plugin_status").items())
-    row(escape_control(name), in_words(value));
+  for (const auto& [name, value] : field(s, "plugin_status").items()) {
+    std::string title = shown(s, "plugin") + " " + escape_control(name);
+    for (const std::string& line : lines_of(value)) row(std::exchange(title, {}), line);
+  }
   return out;
 }
 

@@ -131,11 +131,15 @@ TEST_CASE("no sessions, or no answer at all, is said") {
 TEST_CASE("one session in full") {
   SessionStatus s = held("edge1");
   s.recent_errors = {Failure{Cause::peer_closed, "one", noon}, Failure{Cause::admin, "two", noon}};
-  s.plugin_status = R"({"clients": 3, "peer": {"state": "up\u0007", "in": [1, 2]}, "none": {}})";
+  s.plugin = "bgp";
+  const std::string eighty(80, 'x');
+  s.plugin_status = R"({"clients": 3, "peer": {"state": "up\u0007", "in": [1, 2], "long": ")" +
+                    eighty + R"("}, "none": {}})";
   const std::string full = status_full(status_of({s}, true), plain());
   for (const char* part :
        {"edge1\n", "held: no app", "192.0.2.1:179", "edge/7 by tcp-md5", "peer-closed: one",
-        "admin: two", "clients", "state up\\x07, in (1, 2)", "none            none"})
+        "admin: two", "bgp clients", "bgp peer        state up\\x07, in (1, 2)\n",
+        "\n                  long xxx", "bgp none        none"})
     CHECK_MESSAGE(has(full, part), part);
   s.key.reset();
   CHECK(has(status_full(status_of({s}), plain()), "not authenticated"));
