@@ -27,10 +27,6 @@ bool any(const AuthCounters& c) {
   return c.not_found + c.unexpected + c.failure + c.ttl_dropped > 0;
 }
 
-bool taken(Facts::Dial dial) {
-  return dial == Facts::Dial::accepted || dial == Facts::Dial::reset;
-}
-
 void from_the_wire(const Facts& f, std::vector<Finding>& out) {
   const Evidence& e = f.seen;
   const bool keyed = !f.chain.empty();
@@ -61,6 +57,10 @@ void from_dials(const Facts& f, std::vector<Finding>& out) {
 }
 
 }  // namespace
+
+bool taken(Facts::Dial dial) {
+  return dial == Facts::Dial::accepted || dial == Facts::Dial::reset;
+}
 
 Facts::Dial outcome(Cause cause) {
   using Dial = Facts::Dial;

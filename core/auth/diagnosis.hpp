@@ -72,6 +72,7 @@ enum class Finding : std::uint8_t {
 };
 // What a dial that failed so has met.
 Facts::Dial outcome(Cause);
+bool taken(Facts::Dial);  // accepted, whatever came then
 // Of what the whole host dropped, that which may have been this peer's.
 AuthCounters relevant(const Facts&);
 std::string_view to_string(Finding);  // "not-signing": what scripts see

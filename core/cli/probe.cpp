@@ -126,14 +126,14 @@ std::unique_ptr<Observer> observe(Loop& loop, const Target& target, const KeyCha
 // After a SYN signed with this key has met silence.
 std::string silence(const Facts& facts) {
   using Dial = Facts::Dial;
-  const bool taken = facts.unsigned_dial == Dial::accepted || facts.unsigned_dial == Dial::reset;
+  const bool accepted = taken(facts.unsigned_dial);
   const bool refused = facts.unsigned_dial == Dial::refused;
   std::string out = "silent: " + facts.peer_port;
   if (facts.seen.says_something())
     out = "not accepted: what comes from " + facts.peer_port + " is dropped by this host\n";
-  else if (taken || refused)
+  else if (accepted || refused)
     out += " answers no SYN signed with this key, but an unsigned one is " +
-           std::string(taken ? "taken" : "refused") + "\n";
+           std::string(accepted ? "taken" : "refused") + "\n";
   else
     out += " answers neither a SYN signed with this key nor an unsigned one\n";
   for (const Finding what : judge(facts)) {

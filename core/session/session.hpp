@@ -113,9 +113,9 @@ class Session {
   const ph_config* plugin_config() const { return plugin_config_->get(); }
   std::optional<Endpoint> configured_endpoint(const std::string& text) const;
   Result<std::unique_ptr<Link>> make_link(Connected, LinkEvents&);
-  // `user_timeout`: the plugin's, in ms; < 0: none.
-  // The transport options, with a plugin's user_timeout; < 0: none.
+  // All transport options, with a plugin's user_timeout in ms; < 0: none.
   Result<void> apply_options(int fd, std::int64_t user_timeout);
+  // Only what differs between the one and the other.
   Result<void> change_user_timeout(int fd, std::int64_t from, std::int64_t to);
   void key_socket(int fd);
   void each_peer_socket(const std::function<void(int fd)>&) const;
