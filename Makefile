@@ -4,7 +4,7 @@ PREFIX = /usr/local
 BUILD_PACKAGES = g++ meson ninja-build pkg-config libuv1-dev libtomlplusplus-dev libboost-program-options-dev \
   nlohmann-json3-dev libsystemd-dev libmd-dev
 DEMO_PACKAGES = python3 iproute2 nftables util-linux procps
-TEST_PACKAGES = $(BUILD_PACKAGES) $(DEMO_PACKAGES) doctest-dev clang-format openssh-server openssh-client nmap haproxy \
+TEST_PACKAGES = $(BUILD_PACKAGES) $(DEMO_PACKAGES) doctest-dev clang lld clang-format openssh-server openssh-client nmap haproxy \
   bird2 exabgp frr gobgpd openbgpd nginx-light openssl curl chromium
 
 all: $(BUILD)/build.ninja

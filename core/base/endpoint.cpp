@@ -22,10 +22,6 @@ namespace {
 
 constexpr std::array<std::uint8_t, 12> mapped_prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-std::string quoted(std::string_view text) {
-  return '"' + escape_control(text) + '"';
-}
-
 Address from_v4(const void* bytes) {
   Address a;
   a.family = 4;

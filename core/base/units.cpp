@@ -163,6 +163,10 @@ std::string format_time(WallTime time) {
   return text;
 }
 
+std::string quoted(std::string_view text) {
+  return '"' + escape_control(text) + '"';
+}
+
 std::string escape_control(std::string_view text) {
   std::string out;
   out.reserve(text.size());

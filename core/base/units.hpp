@@ -25,6 +25,7 @@ Result<std::uint64_t> parse_size(std::string_view);  // "512B" "64KiB" "4MiB" "1
 std::string format_size(std::uint64_t);              // exact: "1MiB", "1500B"
 std::string format_time(WallTime);                   // RFC 3339 in UTC, whole seconds, "…Z"
 std::string escape_control(std::string_view);        // \n, \x1b … made visible; UTF-8 kept
+std::string quoted(std::string_view);                // the same, in quotes
 // The candidate nearest to `word` by edit distance, or empty when none is near.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 // The same as the end of a complaint: `; did you mean "edge1"?`, or empty.

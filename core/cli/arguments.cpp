@@ -14,10 +14,10 @@ namespace {
 namespace po = boost::program_options;
 
 constexpr int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
-constexpr unsigned width = 100;
+constexpr unsigned help_width = 100;
 
 po::options_description common_options() {
-  po::options_description out("Options for all commands", width);
+  po::options_description out("Options for all commands", help_width);
   out.add_options()  //
       ("control", po::value<std::string>()->value_name("PATH"),
        "control socket of the keeper ($PEERHOLD_CONTROL, else /run/peerhold/control.sock)")  //
@@ -27,7 +27,7 @@ po::options_description common_options() {
 }
 
 po::options_description own_options(const Command& command) {
-  po::options_description out("Options", width);
+  po::options_description out("Options", help_width);
   for (const OptionSpec& o : command.options) {
     const std::string name(o.name), help(o.help);
     if (o.placeholder.empty()) {

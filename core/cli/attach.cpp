@@ -78,7 +78,7 @@ int relay(int socket, std::string_view first) {
   return failed;
 }
 
-int run(const Arguments& arguments) {
+int run_attach(const Arguments& arguments) {
   Request request;
   request.verb = Verb::attach;
   request.name = arguments.name();
@@ -103,7 +103,7 @@ Command attach_command() {
           {},
           1,
           1,
-          run};
+          run_attach};
 }
 
 }  // namespace peerhold::cli

@@ -26,7 +26,7 @@ int print_effective(const Config& config, const std::string& name) {
   return usage;
 }
 
-int run(const Arguments& arguments) {
+int run_check(const Arguments& arguments) {
   KeeperSettings settings;
   settings.config_path = arguments.value("config", std::string(default_config));
   settings.plugin_dirs = arguments.values("plugin-dir");
@@ -67,7 +67,7 @@ Command check_command() {
        plugin_dir_option},
       0,
       1,
-      run};
+      run_check};
 }
 
 }  // namespace peerhold::cli

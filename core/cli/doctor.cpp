@@ -7,7 +7,7 @@
 namespace peerhold::cli {
 namespace {
 
-int run(const Arguments& arguments) {
+int run_doctor(const Arguments& arguments) {
   Request request;
   request.verb = Verb::doctor;
   request.name = arguments.name();
@@ -37,7 +37,7 @@ Command doctor_command() {
       {{"json", "", "for scripts: one JSON object"}},
       0,
       1,
-      run};
+      run_doctor};
 }
 
 }  // namespace peerhold::cli

@@ -8,7 +8,7 @@
 namespace peerhold::cli {
 namespace {
 
-std::string lines_of(const Json& session) {
+std::string findings_of(const Json& session) {
   std::string out;
   std::size_t count = 0, left_out = 0;
   for (const Json& finding : field(session, "findings")) {
@@ -66,7 +66,7 @@ Doctored doctor_text(const std::string& answer_json, const Look& look) {
       continue;
     }
     out.found = true;
-    out.text += title + paint("not well", Colour::red, look) + "\n" + lines_of(session);
+    out.text += title + paint("not well", Colour::red, look) + "\n" + findings_of(session);
   }
   if (!host.is_object()) return out;
   if (well > 0)

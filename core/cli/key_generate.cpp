@@ -55,7 +55,7 @@ int write_key(const std::string& file, std::size_t length) {
   return print(file + "\n") ? ok : failed;
 }
 
-int run(const Arguments& arguments) {
+int run_key_generate(const Arguments& arguments) {
   const std::string text = arguments.value("length", "24");
   unsigned length = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
@@ -81,7 +81,7 @@ Command key_generate_command() {
           {{"length", "N", "how many characters, 8 to 80 (default: 24)"}},
           0,
           1,
-          run};
+          run_key_generate};
 }
 
 }  // namespace peerhold::cli

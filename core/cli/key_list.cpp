@@ -8,7 +8,7 @@
 namespace peerhold::cli {
 namespace {
 
-int run(const Arguments& arguments) {
+int run_key_list(const Arguments& arguments) {
   Request request;
   request.verb = Verb::keys;
   request.name = arguments.name();
@@ -31,7 +31,7 @@ Command key_list_command() {
           {{"json", "", "for scripts: one JSON object"}},
           0,
           1,
-          run};
+          run_key_list};
 }
 
 }  // namespace peerhold::cli

@@ -37,7 +37,7 @@ int look(const Arguments& arguments, Now& now) {
   return ok;
 }
 
-int run(const Arguments& arguments) {
+int run_key_use(const Arguments& arguments) {
   Request request;
   request.verb = Verb::use_key;
   request.name = arguments.name();
@@ -95,7 +95,7 @@ Command key_use_command() {
       {},
       2,
       2,
-      run};
+      run_key_use};
 }
 
 }  // namespace peerhold::cli

@@ -25,7 +25,7 @@ KeeperConfig keeper_of(const std::string& file) {
   return load_config(request).config.keeper;
 }
 
-int run(const Arguments& arguments) {
+int run_plugins(const Arguments& arguments) {
   std::string file = arguments.value("config", std::string(default_config));
   if (::access(file.c_str(), R_OK) != 0) {
     if (arguments.has("config")) {
@@ -77,7 +77,7 @@ Command plugins_command() {
       {config_option, plugin_dir_option, {"json", "", "for scripts: one JSON object"}},
       0,
       1,
-      run};
+      run_plugins};
 }
 
 }  // namespace peerhold::cli

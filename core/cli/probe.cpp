@@ -149,7 +149,7 @@ int say(const std::string& text, int code) {
   return print(text) ? code : failed;
 }
 
-int run(const Arguments& arguments) {
+int run_probe(const Arguments& arguments) {
   const auto target = target_of(arguments);
   if (!target || !arguments.has("secret-file")) {
     complain(target ? "probe needs --secret-file FILE, the key to sign with" : target.error().text);
@@ -236,7 +236,7 @@ Command probe_command() {
        {"force", "", "also while the keeper has a link with that peer"}},
       1,
       1,
-      run};
+      run_probe};
 }
 
 }  // namespace peerhold::cli

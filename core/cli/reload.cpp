@@ -7,7 +7,7 @@
 namespace peerhold::cli {
 namespace {
 
-int run(const Arguments& arguments) {
+int run_reload(const Arguments& arguments) {
   Request request;
   request.verb = Verb::reload;
   request.dry_run = arguments.has("dry-run");
@@ -51,7 +51,7 @@ Command reload_command() {
        {"json", "", "for scripts: one JSON object"}},
       0,
       0,
-      run};
+      run_reload};
 }
 
 }  // namespace peerhold::cli

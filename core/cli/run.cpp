@@ -159,7 +159,7 @@ class Daemon {
   bool stopping_ = false;
 };
 
-int run(const Arguments& arguments) {
+int run_keeper(const Arguments& arguments) {
   prepare_process();
   hold_signals({SIGHUP}, true);  // a reload during the start is done after it
   KeeperSettings settings;
@@ -206,7 +206,7 @@ Command run_command() {
           {config_option, plugin_dir_option},
           0,
           0,
-          run};
+          run_keeper};
 }
 
 }  // namespace peerhold::cli

@@ -32,7 +32,7 @@ int check(const Arguments& arguments, const Request& request) {
   return checked.exit;
 }
 
-int run(const Arguments& arguments) {
+int run_status(const Arguments& arguments) {
   Request request;
   request.verb = Verb::status;
   request.name = arguments.name();
@@ -69,7 +69,7 @@ Command status_command() {
        {"check", "", "one line and an exit code, as a monitoring plug-in answers"}},
       0,
       1,
-      run};
+      run_status};
 }
 
 }  // namespace peerhold::cli

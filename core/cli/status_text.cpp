@@ -125,7 +125,7 @@ std::string in_words(const Json& value) {
 }
 
 // The same in lines that a terminal shows whole.
-std::vector<std::string> lines_of(const Json& value) {
+std::vector<std::string> wrapped(const Json& value) {
   constexpr std::size_t longest = 90;
   if (!value.is_object() || value.empty()) return {in_words(value)};
   std::vector<std::string> lines;
@@ -220,7 +220,7 @@ std::string status_full(const std::string& status_json, const Look& look) {
   }
   for (const auto& [name, value] : field(s, "plugin_status").items()) {
     std::string title = shown(s, "plugin") + " " + escape_control(name);
-    for (const std::string& line : lines_of(value)) row(std::exchange(title, {}), line);
+    for (const std::string& line : wrapped(value)) row(std::exchange(title, {}), line);
   }
   return out;
 }

@@ -10,7 +10,7 @@
 namespace peerhold::cli {
 namespace {
 
-int run(const Arguments& arguments) {
+int run_watch(const Arguments& arguments) {
   Request request;
   request.verb = Verb::watch;
   request.name = arguments.name();
@@ -48,7 +48,7 @@ Command watch_command() {
       {{"json", "", "for scripts: one JSON object a line"}},
       0,
       1,
-      run};
+      run_watch};
 }
 
 }  // namespace peerhold::cli

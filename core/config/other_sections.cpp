@@ -28,10 +28,6 @@ void read_http(const Checked::Slot& slot, KeeperConfig& keeper, std::vector<Diag
 
 }  // namespace
 
-std::string quoted(const std::string& text) {
-  return '"' + escape_control(text) + '"';
-}
-
 std::string wrong_name(const std::string& name) {
   if (name == "all" || name == "none") return quoted(name) + " is reserved; choose another";
   const auto plain = [](unsigned char c) { return c < 128 && std::isalnum(c); };

@@ -20,10 +20,6 @@ using Slot = Checked::Slot;
 constexpr std::int64_t end_of_time = 7258118400;
 constexpr std::int64_t unbounded = std::numeric_limits<std::int64_t>::max();
 
-std::string quoted(const std::string& text) {
-  return '"' + escape_control(text) + '"';
-}
-
 std::string origin_of(const Location& at) {
   return at.file + ":" + std::to_string(at.line);
 }

@@ -15,7 +15,6 @@ inline void complain(std::vector<Diagnostic>& out, const Location& at, const std
                      const std::string& text, Diagnostic::Severity severity = Diagnostic::error) {
   out.push_back({severity, at, where + ": " + text});
 }
-std::string quoted(const std::string& text);  // in quotes, control characters escaped
 
 // What is wrong with a name of a session or chain, or empty.
 std::string wrong_name(const std::string& name);

@@ -2,16 +2,10 @@
 // the embedding facade; the one place where the field names stand.
 #include "control/json.hpp"
 
-#include <nlohmann/json.hpp>
+#include "control/json_text.hpp"
 
 namespace peerhold {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 // Seconds with one decimal.
 Json seconds(Milliseconds ms) {

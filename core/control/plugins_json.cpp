@@ -1,14 +1,11 @@
 // JSON of plugins and their options. Called by the control server for the plugins
 // that a keeper has loaded, and by `peerhold plugins` for those on disk.
-#include <nlohmann/json.hpp>
-
 #include "control/json.hpp"
+#include "control/json_text.hpp"
 #include "plugin/library.hpp"
 
 namespace peerhold {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::string_view word(OptionType type) {
   switch (type) {
@@ -82,7 +79,7 @@ std::string plugins_json(const std::vector<const Library*>& plugins) {
   }
   Json out = Json::object();
   out["plugins"] = std::move(list);
-  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return dump(out);
 }
 
 }  // namespace peerhold

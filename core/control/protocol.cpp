@@ -4,15 +4,13 @@
 
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/units.hpp"
+#include "control/json_text.hpp"
 
 namespace peerhold {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr std::array<std::pair<Verb, std::string_view>, 14> verbs{{
     {Verb::status, "status"},
@@ -33,10 +31,6 @@ constexpr std::array<std::pair<Verb, std::string_view>, 14> verbs{{
 
 Error bad(std::string text) {
   return Error{"bad control request: " + std::move(text)};
-}
-
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace

@@ -2,8 +2,8 @@
 // what `peerhold run` owns in a process of its own: log, keeper, control socket. Called by other
 // people's programs, so that nothing process-wide happens here.
 #include <fcntl.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

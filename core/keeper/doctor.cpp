@@ -1,5 +1,5 @@
 // Owned by the Keeper. Its rounds cost one read of the kernel's counters; only when these have
-// grown and somebody is unwell does it look at the wire, for a few seconds and a few segments.
+// grown and somebody is unwell does it look at the wire, for a minute and a few segments.
 #include "keeper/doctor.hpp"
 
 #include <sys/utsname.h>
@@ -11,7 +11,10 @@ namespace peerhold {
 namespace {
 
 constexpr Milliseconds every{5000};
-constexpr Examination::Limits of_a_round{Milliseconds(3000), 256, false};
+constexpr Examination::Limits of_a_round{Milliseconds(4800), 256, false};  // until the next one
+// A peer repeats what is dropped after twice the time each time: it may be long until there is more
+// to be seen.
+constexpr auto looks_for = std::chrono::seconds(60);
 constexpr Examination::Limits when_asked{Milliseconds(5000), 4096, true};
 // So few that the capture's filter names each of them: nobody else's bytes cost anything.
 constexpr std::size_t patients_of_a_round = 8;
@@ -75,15 +78,18 @@ Examination::Ward Doctor::ward(const std::vector<std::string>& patients) const {
 void Doctor::round() {
   timer_.start(every);
   const AuthCounters now = read_auth_counters();
-  const bool look = grown(before_, now);
+  const bool drops = grown(before_, now);
   before_ = now;
+  if (drops) dropped_at_ = house_.loop.now();
   std::erase_if(known_,
                 [&](const auto& one) { return house_.loop.now() - one.second.at > remembered; });
-  if (!look || round_) return;
+  if (round_ || house_.loop.now() - dropped_at_ > looks_for) return;
   std::vector<std::string> patients;
   for (const Session* session : house_.sessions())
     if (unwell(session->symptoms())) patients.push_back(session->name());
-  if (patients.empty()) return;
+  const bool unexplained =
+      std::ranges::any_of(patients, [&](const auto& name) { return !known_.contains(name); });
+  if (patients.empty() || !(drops || unexplained)) return;
   if (patients.size() > patients_of_a_round) {
     turn_ = (turn_ + patients_of_a_round) % patients.size();
     std::rotate(patients.begin(), patients.begin() + static_cast<std::ptrdiff_t>(turn_),

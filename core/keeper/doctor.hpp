@@ -37,6 +37,7 @@ class Doctor {
 
   House house_;
   AuthCounters before_;
+  SteadyTime dropped_at_{};  // when they were last seen to grow
   std::map<std::string, Known, std::less<>> known_;
   std::size_t turn_ = 0;  // of those that are unwell, when they are many
   std::unique_ptr<Examination> round_;

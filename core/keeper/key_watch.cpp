@@ -29,7 +29,6 @@ KeyWatch::KeyWatch(Loop& loop, Log& log, Listeners& listeners,
                    const std::map<std::string, KeyChain>& chains,
                    std::function<std::vector<Session*>()> sessions)
     : loop_(loop),
-      log_(log),
       listeners_(listeners),
       chains_(chains),
       sessions_(std::move(sessions)),

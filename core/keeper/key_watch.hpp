@@ -36,7 +36,6 @@ class KeyWatch {
   bool clock_trusted();
 
   Loop& loop_;
-  Log& log_;
   Listeners& listeners_;
   const std::map<std::string, KeyChain>& chains_;
   std::function<std::vector<Session*>()> sessions_;

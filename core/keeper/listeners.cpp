@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <optional>
+#include <set>
+#include <span>
 
 #include "session/session.hpp"
 
@@ -173,16 +175,31 @@ Listeners::Lost Listeners::host_changed() {
 // False: nobody is served there any more.
 bool Listeners::restore(const Name& name, Place& place, Lost& lost) {
   if (update(name, place)) return true;
-  // One by one, so that as many as fit are served and each of the others has its own words.
+  // As many as fit are served, the first ones first. In halves: thousands may be too many.
+  std::set<const void*> keyed;
+  for (const Claim& claim : claims_of(name, place))
+    if (claim.key != nullptr) keyed.insert(claim.owner);
   const std::vector<Session*> all = std::move(place.sessions);
   place.sessions.clear();
-  for (Session* session : all) {
-    place.sessions.push_back(session);
-    if (Result<void> done = update(name, place); !done) {
-      place.sessions.pop_back();
-      lost.emplace_back(session, std::move(done).error());
+  std::optional<Error> full;  // what the first one heard that found no room for its key
+  const auto serve = [&](const auto& halves, std::span<Session* const> some) -> void {
+    if (full && std::ranges::all_of(some, [&](Session* s) { return keyed.contains(s); })) {
+      for (Session* session : some) lost.emplace_back(session, *full);
+      return;
     }
-  }
+    place.sessions.insert(place.sessions.end(), some.begin(), some.end());
+    Result<void> done = update(name, place);
+    if (done) return;
+    place.sessions.resize(place.sessions.size() - some.size());
+    if (some.size() > 1) {
+      halves(halves, some.first(some.size() / 2));
+      halves(halves, some.subspan(some.size() / 2));
+      return;
+    }
+    if (done.error().code == ENOMEM && keyed.contains(some.front())) full = done.error();
+    lost.emplace_back(some.front(), std::move(done).error());
+  };
+  serve(serve, all);
   return !place.sessions.empty();
 }
 

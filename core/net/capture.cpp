@@ -23,10 +23,6 @@ constexpr int segments_a_turn = 64;  // a flood of them must not starve live lin
 constexpr std::size_t largest_packet = 40 + 65535;
 constexpr int queue = 4 << 20;  // what waits in the kernel; only as much as it allows
 
-bool any(const Address& address) {
-  return !address || address.is_any();
-}
-
 // Without the scope: it is not on the wire.
 bool fits(const Address& wanted, const Address& seen) {
   if (!wanted) return true;

@@ -59,9 +59,6 @@ class Program {
   std::vector<std::size_t> open_;
 };
 
-bool any(const Address& address) {
-  return !address || address.is_any();
-}
 bool of_family(const Address& address, int family) {
   return !address || address.family == family;
 }

@@ -9,6 +9,11 @@
 
 namespace peerhold {
 
+// Not given, or the wildcard.
+inline bool any(const Address& address) {
+  return !address || address.is_any();
+}
+
 // Lets through TCP between the pairs; with many pairs all TCP that bears what a signed or opening
 // segment bears, and who asks must look again. Never longer than the kernel takes.
 // `wide`: so in any case.

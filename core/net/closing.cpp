@@ -4,8 +4,9 @@
 
 #include "net/transport.hpp"
 
+#include <linux/bpf.h>  // the states of a connection by name, as in tcp_info (net/ipv4/tcp.c)
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -24,8 +25,8 @@ bool fin_acknowledged(int fd) {
   tcp_info info{};
   socklen_t size = sizeof info;
   if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0) return true;
-  return info.tcpi_state != TCP_FIN_WAIT1 && info.tcpi_state != TCP_CLOSING &&
-         info.tcpi_state != TCP_LAST_ACK;
+  return info.tcpi_state != BPF_TCP_FIN_WAIT1 && info.tcpi_state != BPF_TCP_CLOSING &&
+         info.tcpi_state != BPF_TCP_LAST_ACK;
 }
 
 }  // namespace

@@ -14,7 +14,7 @@
 namespace peerhold {
 namespace {
 
-Cause cause_of(int err) {
+Cause failure_cause(int err) {
   switch (err) {
     case ECONNREFUSED:
     case ENOENT:  // a UNIX path that nobody has bound
@@ -47,7 +47,7 @@ Cause cause_of(int err) {
 }
 
 Error failed(int err, const std::string& what, std::string_view remedy = {}) {
-  Error error = error_from_errno(err, what, cause_of(err));
+  Error error = error_from_errno(err, what, failure_cause(err));
   if (!remedy.empty()) error.text.append("; ").append(remedy);
   return error;
 }
@@ -207,7 +207,7 @@ class Dial final : public Dialer, private Poll::Target {
     if (err == ECONNRESET)
       return {to_.to_string() + " took the connection and reset it at once" +
                   (keyed_ ? ": the key is right, look at the peer's log and at its app" : ""),
-              err, cause_of(err)};
+              err, failure_cause(err)};
     if (err != ETIMEDOUT) return failed(err, "cannot connect to " + to_.to_string(), remedy(err));
     // Sooner than asked for only where the kernel gave up first (user_timeout).
     const auto waited = std::chrono::round<Milliseconds>(loop_.now() - started_);

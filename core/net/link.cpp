@@ -21,7 +21,7 @@ namespace {
 constexpr int reads_a_turn = 4;  // and bytes, so that one busy link does not starve the others
 constexpr std::size_t bytes_a_turn = 256UL * 1024;
 
-Cause cause_of(int err) {
+Cause end_cause(int err) {
   switch (err) {
     case 0:
       return Cause::peer_closed;
@@ -231,7 +231,7 @@ struct Link::State {
       if (getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size) < 0) error = errno;
     }
     if (error == 0 && !eof_in) return update();  // a false alarm
-    const LinkEnd last_word{cause_of(error), words_of(error, who()), unsent(), unread()};
+    const LinkEnd last_word{end_cause(error), words_of(error, who()), unsent(), unread()};
     end();
     tell([&] { events->link_down(link, last_word); });
   }

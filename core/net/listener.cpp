@@ -20,13 +20,13 @@ constexpr int backlog = 4096;
 constexpr int accepts_a_turn = 64;   // so that a flood of connections does not starve live links
 constexpr Milliseconds breath{100};  // when descriptors or memory have run out
 
-Error on(const Endpoint& at, Error error) {
+Error cannot_listen(const Endpoint& at, Error error) {
   error.text = "cannot listen on " + at.to_string() + ": " + error.text;
   error.cause = Cause::resource;
   return error;
 }
 
-std::string bind_remedy(int err) {
+std::string listen_remedy(int err) {
   if (err == EADDRINUSE) return "; another program has this port (see `ss -tlnp`)";
   if (err == EADDRNOTAVAIL)
     return "; the address is not on this host (freebind = true waits for it)";
@@ -67,16 +67,17 @@ class Socket final : public Listener, private Poll::Target {
     const int family = at_.address.family;
     const int domain = at_.is_unix() ? AF_UNIX : family == 4 ? AF_INET : AF_INET6;
     fd_.reset(socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!fd_) return on(at_, error_from_errno(errno, "no socket"));
+    if (!fd_) return cannot_listen(at_, error_from_errno(errno, "no socket"));
     if (at_.is_unix()) {
       if (auto bound = bind_unix(); !bound) return bound;
       return listen_now();
     }
-    if (auto ready = reuse_address(fd_.get()); !ready) return on(at_, std::move(ready).error());
+    if (auto ready = reuse_address(fd_.get()); !ready)
+      return cannot_listen(at_, std::move(ready).error());
     if (auto ready = prepare_socket(fd_.get(), family, transport); !ready)
-      return on(at_, std::move(ready).error());
+      return cannot_listen(at_, std::move(ready).error());
     if (auto ready = apply_live(fd_.get(), transport, keyed_); !ready)
-      return on(at_, std::move(ready).error());
+      return cannot_listen(at_, std::move(ready).error());
     transport_ = transport;
     return bind_to(at_);
   }
@@ -86,14 +87,14 @@ class Socket final : public Listener, private Poll::Target {
       return a.who.length != b.who.length ? a.who.length > b.who.length : a.who < b.who;
     });
     auto wanted = keys_of(claims);
-    if (!wanted) return on(at_, std::move(wanted).error());
+    if (!wanted) return cannot_listen(at_, std::move(wanted).error());
     if (keyed_ && !silenced_) {
       if (auto silent = tcp_auth::silence_others(fd_.get()); !silent)
-        return on(at_, std::move(silent).error());
+        return cannot_listen(at_, std::move(silent).error());
       silenced_ = true;
     }
     if (auto installed = install(*wanted, claims.size()); !installed)
-      return on(at_, std::move(installed).error());
+      return cannot_listen(at_, std::move(installed).error());
     for (Claim& claim : claims) claim.key = nullptr;  // ours from here on are in installed_
     claims_ = std::move(claims);
     if (!listening_) return listen_now();
@@ -102,7 +103,7 @@ class Socket final : public Listener, private Poll::Target {
 
   Result<void> set_transport(const Transport& transport) override {
     auto applied = apply_live(fd_.get(), transport, keyed_);
-    if (!applied) return on(at_, std::move(applied).error());
+    if (!applied) return cannot_listen(at_, std::move(applied).error());
     transport_ = transport;
     return {};
   }
@@ -123,7 +124,7 @@ class Socket final : public Listener, private Poll::Target {
   Result<void> bind_to(const Endpoint& at) {
     sockaddr_storage address{};
     auto length = at.to_sockaddr(address);
-    if (!length) return on(at_, std::move(length).error());
+    if (!length) return cannot_listen(at_, std::move(length).error());
     if (bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), *length) == 0) {
       if (!at_.is_unix()) {  // port 0 has become a real one
         at_ = local_endpoint(fd_.get());
@@ -133,21 +134,23 @@ class Socket final : public Listener, private Poll::Target {
     }
     const int err = errno;
     Error error = error_from_errno(err, "bind");
-    error.text += bind_remedy(err);
-    return on(at_, std::move(error));
+    error.text += listen_remedy(err);
+    return cannot_listen(at_, std::move(error));
   }
 
   Result<void> bind_unix() {
     struct stat found {};
     if (lstat(at_.path.c_str(), &found) == 0) {
       if (!S_ISSOCK(found.st_mode))
-        return on(at_, Error{"something that is no socket stands there; it is left alone", EEXIST});
+        return cannot_listen(
+            at_, Error{"something that is no socket stands there; it is left alone", EEXIST});
       const int err = ask_who_listens();
       if (err == 0 || err == EAGAIN)
-        return on(at_, Error{"another program listens there", EADDRINUSE});
+        return cannot_listen(at_, Error{"another program listens there", EADDRINUSE});
       // Only a refusal shows that the socket outlived its program.
       if (err != ECONNREFUSED && err != ENOENT)
-        return on(at_, error_from_errno(err, "a socket stands there that does not tell its owner"));
+        return cannot_listen(
+            at_, error_from_errno(err, "a socket stands there that does not tell its owner"));
       unlink(at_.path.c_str());
     }
     if (auto bound = bind_to(at_); !bound) return bound;
@@ -167,8 +170,8 @@ class Socket final : public Listener, private Poll::Target {
     if (listen(fd_.get(), paused_ ? 0 : backlog) < 0) {
       const int err = errno;
       Error error = error_from_errno(err, "listen");
-      error.text += bind_remedy(err);
-      return on(at_, std::move(error));
+      error.text += listen_remedy(err);
+      return cannot_listen(at_, std::move(error));
     }
     auto poll = Poll::open(loop_, fd_.get(), this, Poll::readable);
     if (!poll) return std::move(poll).error();

@@ -3,8 +3,8 @@
 // RFC 5082 (GTSM), RFC 5482 (user timeout), RFC 2474 (DSCP).
 #include "net/transport.hpp"
 
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 // Session, the part about links and apps: dialled, accepted, settled with one another (RFC 4271
 // §6.8's rule for plugins that leave it to the core), handed to conversations, and lost.
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>

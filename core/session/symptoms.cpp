@@ -1,8 +1,8 @@
 // Session, the part that a diagnosis (core/keeper/doctor) asks and tells.
 #include "session/symptoms.hpp"
 
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 
 #include "session/session.hpp"
 

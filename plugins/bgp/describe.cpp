@@ -153,10 +153,6 @@ std::string headline(const Notification& n) {
 
 // ---- text that came from outside ----
 
-bool is_continuation(std::uint8_t b) {
-  return (b & 0xc0) == 0x80;
-}
-
 struct Character {
   std::size_t length = 0;  // 0: no UTF-8
   std::uint32_t point = 0;
@@ -210,7 +206,7 @@ std::string quoted(Bytes text) {
   return out + '"';
 }
 
-std::string hex(Bytes bytes) {
+std::string excerpt(Bytes bytes) {
   constexpr std::size_t most = 32;
   constexpr std::string_view digits = "0123456789abcdef";
   std::string out;
@@ -290,7 +286,7 @@ std::optional<std::string> update_data(const Notification& n) {
                : std::nullopt;
   const bool quotes_one = n.subcode == 2 || (n.subcode >= 4 && n.subcode <= 9 && n.subcode != 7);
   if (!quotes_one || n.data.size() < 3) return std::nullopt;
-  return "attribute " + name_in(attribute_names, "type", n.data[1]) + ", " + hex(n.data);
+  return "attribute " + name_in(attribute_names, "type", n.data[1]) + ", " + excerpt(n.data);
 }
 
 // RFC 6608 §4: the type of the message that was not expected.
@@ -326,7 +322,7 @@ std::string data_text(const Notification& n) {
                        : n.code == code::fsm    ? fsm_data(n)
                        : n.code == code::cease  ? cease_data(n)
                                                 : std::nullopt;
-  return meaning ? *meaning : "data " + hex(n.data);
+  return meaning ? *meaning : "data " + excerpt(n.data);
 }
 
 std::string sentence(const Notification& n) {

@@ -13,7 +13,7 @@ struct Named {
   std::string_view name;
 };
 
-constexpr std::array<Named, 13> names{{
+constexpr std::array<Named, 13> family_names{{
     {{1, 1}, "ipv4-unicast"},
     {{1, 2}, "ipv4-multicast"},
     {{1, 4}, "ipv4-labelled"},        // RFC 8277
@@ -42,13 +42,13 @@ std::optional<T> number(std::string_view text) {
 }  // namespace
 
 std::string to_string(Family family) {
-  for (const auto& known : names)
+  for (const auto& known : family_names)
     if (known.family == family) return std::string(known.name);
   return std::to_string(family.afi) + '/' + std::to_string(family.safi);
 }
 
 std::optional<Family> parse_family(std::string_view text) {
-  for (const auto& known : names)
+  for (const auto& known : family_names)
     if (known.name == text) return known.family;
   const auto slash = text.find('/');
   if (slash == std::string_view::npos) return std::nullopt;

@@ -11,10 +11,6 @@ namespace {
 
 constexpr std::size_t max_communication = 255;  // RFC 9003 §2: its length is one byte
 
-bool is_continuation(std::uint8_t b) {
-  return (b & 0xc0) == 0x80;
-}
-
 bool has_communication(const Notification& n) {
   return n.code == code::cease &&
          (n.subcode == cease::admin_shutdown || n.subcode == cease::admin_reset);

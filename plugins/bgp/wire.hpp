@@ -26,6 +26,10 @@ inline void put32(Buffer& to, std::uint32_t v) {
 inline void put(Buffer& to, Bytes bytes) {
   to.insert(to.end(), bytes.begin(), bytes.end());
 }
+// A byte within a UTF-8 character.
+inline bool is_continuation(std::uint8_t b) {
+  return (b & 0xc0) == 0x80;
+}
 // Overwrites two bytes that were left for a length.
 inline void set16(Buffer& in, std::size_t at, std::size_t v) {
   in[at] = static_cast<std::uint8_t>(v >> 8);

@@ -29,7 +29,7 @@ Reading text(Bytes sent) {
 }  // namespace
 
 std::optional<Reading> strange(Bytes sent) {
-  constexpr std::uint8_t first_type = 20, handshake = 22, last_type = 24;
+  constexpr std::uint8_t first_type = 20, handshake_type = 22, last_type = 24;
   if (sent.empty()) return More{};
   if (is_text(sent[0])) return text(sent);
   const bool record = sent[0] >= first_type && sent[0] <= last_type;
@@ -38,7 +38,7 @@ std::optional<Reading> strange(Bytes sent) {
     if (sent.size() < 2) return More{};
     if (record && sent[1] == 0xfe) return Refused{Refusal::dtls, "DTLS, which is TLS over UDP"};
     if (record && sent[1] == 3) {
-      if (sent[0] == handshake) return std::nullopt;
+      if (sent[0] == handshake_type) return std::nullopt;
       return Refused{Refusal::not_hello, "a TLS record of type " + std::to_string(sent[0]) +
                                              " where a ClientHello belongs"};
     }

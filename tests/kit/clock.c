@@ -1,8 +1,9 @@
 // Clocks that a test sets: preloaded into the program under test. The file $TEST_CLOCK holds the
 // wall clock's offset in seconds, whether it is synchronised, and how many seconds have passed
 // unnoticed ("0.5 1 0": CLOCK_MONOTONIC; it must never fall); it is read at every look, so that a
-// test can step the clocks of one process and of nobody else.
-#include <stdio.h>
+// test can step the clocks of one process and of nobody else. Nothing here allocates: an allocator
+// under a sanitizer asks for the time.
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -14,10 +15,17 @@ static void look(double* offset, int* synchronised, double* passed) {
   *offset = *passed = 0;
   *synchronised = 0;
   const char* path = getenv("TEST_CLOCK");
-  FILE* file = path ? fopen(path, "re") : NULL;
-  if (!file) return;
-  if (fscanf(file, "%lf %d %lf", offset, synchronised, passed) != 3) *offset = *passed = 0;
-  fclose(file);
+  const long fd = path ? syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC) : -1;
+  if (fd < 0) return;
+  char text[80];
+  const long n = syscall(SYS_read, fd, text, sizeof text - 1);
+  syscall(SYS_close, fd);
+  if (n <= 0) return;
+  text[n] = 0;
+  char* at = text;
+  *offset = strtod(at, &at);
+  *synchronised = (int)strtol(at, &at, 10);
+  *passed = strtod(at, &at);
 }
 
 int clock_gettime(clockid_t id, struct timespec* out) {

@@ -48,7 +48,7 @@ struct Running : OnDisk {
   }
 };
 
-bool has(const std::string& text, const std::string& part) {
+bool tells(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
@@ -81,14 +81,14 @@ TEST_CASE("an exception out of a callback is a fault that names the callback") {
     Instance refused(*loaded.library, nullptr, loaded.session, loaded.log);
     CHECK(refused.open(loaded.host, loaded.how) == PH_EINVAL);
     CHECK_FALSE(refused.is_open());
-    CHECK(has(refused.take_fault(),
-              "plugin \"throws\": open() let an exception out: thrown in open"));
+    CHECK(tells(refused.take_fault(),
+                "plugin \"throws\": open() let an exception out: thrown in open"));
   }
   Running run("throws");
   auto& i = run.instance;
   const auto fault = [&](const std::string& callback, const std::string& words) {
     const auto text = i.take_fault();
-    CHECK_MESSAGE(has(text, callback + "() let an exception out: " + words), text);
+    CHECK_MESSAGE(tells(text, callback + "() let an exception out: " + words), text);
     CHECK(i.take_fault() == "");
   };
   CHECK(i.reload(nullptr) == PH_EINVAL);
@@ -120,7 +120,7 @@ TEST_CASE("the first fault is the one that is told") {
   Running run("throws");
   run.instance.on_timer(0);
   run.instance.on_wake();
-  CHECK(has(run.instance.take_fault(), "on_timer()"));
+  CHECK(tells(run.instance.take_fault(), "on_timer()"));
 }
 
 TEST_CASE("answers out of range are faults; a ph_status is not") {
@@ -132,14 +132,14 @@ TEST_CASE("answers out of range are faults; a ph_status is not") {
   for (std::uint8_t lie = 1; lie <= 4; ++lie) {
     CHECK(run.data(lie) == 0);
     const auto text = run.instance.take_fault();
-    CHECK_MESSAGE(has(text, std::string("on_data() says that it consumed ") + answers[lie - 1]),
+    CHECK_MESSAGE(tells(text, std::string("on_data() says that it consumed ") + answers[lie - 1]),
                   text);
   }
   CHECK(run.instance.on_up(1, ph_link_info{}) == PH_OK);
   CHECK(run.instance.on_up(7, ph_link_info{}) == PH_EINVAL);
-  CHECK(has(run.instance.take_fault(), "on_up() answered 7, which is no ph_status"));
+  CHECK(tells(run.instance.take_fault(), "on_up() answered 7, which is no ph_status"));
   CHECK(run.instance.reload(nullptr) == PH_EINVAL);
-  CHECK(has(run.instance.take_fault(), "reload() answered -4000"));
+  CHECK(tells(run.instance.take_fault(), "reload() answered -4000"));
 }
 
 TEST_CASE("a status that is no JSON object costs the answer, not the session") {
@@ -147,7 +147,7 @@ TEST_CASE("a status that is no JSON object costs the answer, not the session") {
   for (int i = 0; i < 7; ++i) CHECK(run.instance.status() == "{}");
   CHECK(run.instance.take_fault() == "");
   const auto log = run.logged();
-  CHECK(has(log, "event=plugin-misbehaving"));
+  CHECK(tells(log, "event=plugin-misbehaving"));
   CHECK(log.find("plugin-misbehaving") == log.rfind("plugin-misbehaving"));  // once a second
 }
 
@@ -156,8 +156,8 @@ TEST_CASE("a callback that blocks the loop is logged, not for every call") {
   for (int i = 0; i < 3; ++i) CHECK(run.data(0) == 4);
   CHECK(run.instance.take_fault() == "");
   const auto log = run.logged();
-  CHECK_MESSAGE(has(log, "event=plugin-slow"), log);
-  CHECK(has(log, "session=edge1"));
-  CHECK(has(log, "on_data()"));
+  CHECK_MESSAGE(tells(log, "event=plugin-slow"), log);
+  CHECK(tells(log, "session=edge1"));
+  CHECK(tells(log, "on_data()"));
   CHECK(log.find("plugin-slow") == log.rfind("plugin-slow"));
 }

@@ -9,14 +9,12 @@
 #include <filesystem>
 #include <fstream>
 
+#include "chains.hpp"
+
 namespace peerhold {
 namespace {
 
 using std::chrono::sys_seconds;
-
-sys_seconds at(std::int64_t seconds) {
-  return sys_seconds(std::chrono::seconds(seconds));
-}
 
 // A directory of secret files that goes with the test.
 struct Directory {

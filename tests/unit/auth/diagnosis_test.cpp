@@ -41,7 +41,7 @@ Facts awaited() {
   return f;
 }
 
-Endpoint at(std::string_view text) {
+Endpoint endpoint(std::string_view text) {
   return *Endpoint::parse(text);
 }
 
@@ -192,14 +192,14 @@ TEST_CASE("the judge") {
       {"translated addresses",
        with(awaited(),
             [](Facts& f) {
-              f.seen.stranger = at("192.0.2.99:4000");
+              f.seen.stranger = endpoint("192.0.2.99:4000");
               f.seen.rewritten = true;
             }),
        {F::rewritten}},
       {"a stranger beside the peer itself",
        with(awaited(),
             [](Facts& f) {
-              f.seen.stranger = at("192.0.2.99:4000");
+              f.seen.stranger = endpoint("192.0.2.99:4000");
               f.seen.right = 1;
             }),
        {}},
@@ -441,7 +441,7 @@ KeyList keys(std::initializer_list<std::string> texts) {
 Subject subject() {
   Subject s;
   s.peer = *Prefix::parse("127.0.0.2");
-  s.ways.push_back({at("127.0.0.1:1790"), 0});
+  s.ways.push_back({endpoint("127.0.0.1:1790"), 0});
   s.chain = "edge";
   s.expected = 1;
   return s;
@@ -492,7 +492,7 @@ TEST_CASE("a stranger's segment that is right for the peer's address was rewritt
   REQUIRE(segment);
   Evidence e;
   CHECK(weigh_stranger(e, subject(), keys({"new"}), *segment));
-  CHECK(e.stranger == at("127.0.0.77:41022"));
+  CHECK(e.stranger == endpoint("127.0.0.77:41022"));
   CHECK_FALSE(e.rewritten);
   CHECK(weigh_stranger(e, subject(), keys({"new", "an old key"}), *segment));
   CHECK(e.rewritten);
@@ -501,7 +501,7 @@ TEST_CASE("a stranger's segment that is right for the peer's address was rewritt
 
   Evidence none;
   Subject elsewhere = subject();
-  elsewhere.ways = {{at("127.0.0.1:1791"), 0}};
+  elsewhere.ways = {{endpoint("127.0.0.1:1791"), 0}};
   CHECK_FALSE(weigh_stranger(none, elsewhere, keys({"an old key"}), *segment));
   CHECK_FALSE(none.says_something());
   elsewhere.ways = {{*Endpoint::parse_address_or_endpoint("127.0.0.1"), 41022}, {{}, 1}};

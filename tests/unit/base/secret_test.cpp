@@ -41,7 +41,7 @@ std::string parsed(std::string_view text, std::string* warning = nullptr) {
   return shown(r->secret);
 }
 
-bool is_error(const std::string& text) {
+bool is_refused(const std::string& text) {
   return text.rfind("error: ", 0) == 0;
 }
 
@@ -174,13 +174,13 @@ TEST_CASE("what is no secret is refused, and the text shows none of it") {
                            "base64:q", "base64:qq=", "base64:qqq==", "base64:qq===", "base64:qr==",
                            "base64:q-_q", "base64:=", "base64:qq==qq=="}) {
     CAPTURE(text);
-    CHECK(is_error(parsed(text)));
+    CHECK(is_refused(parsed(text)));
   }
   const std::string message = parsed("hex:zqzqzqzq");
-  CHECK(is_error(message));
+  CHECK(is_refused(message));
   CHECK(message.find("zq") == std::string::npos);
-  CHECK(is_error(parsed(std::string(81, 'x'))));
-  CHECK(is_error(parsed("hex:" + std::string(162, '1'))));
+  CHECK(is_refused(parsed(std::string(81, 'x'))));
+  CHECK(is_refused(parsed("hex:" + std::string(162, '1'))));
 }
 
 }  // namespace

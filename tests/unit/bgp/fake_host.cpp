@@ -14,7 +14,7 @@ using bgp::Bytes;
 
 namespace {
 
-const ph_plugin& plugin = peerhold_plugin_1;
+const ph_plugin& vtable = peerhold_plugin_1;
 
 }  // namespace
 
@@ -32,7 +32,7 @@ ph_instance::~ph_instance() {
 }
 
 void ph_instance::close() {
-  if (self_ != nullptr) plugin.close(std::exchange(self_, nullptr));
+  if (self_ != nullptr) vtable.close(std::exchange(self_, nullptr));
 }
 
 void ph_instance::open() {
@@ -43,12 +43,12 @@ void ph_instance::open() {
   how.persistent = how.active = how.app_listens = how.instances = 1;
   how.config = &config;
   how.app = has_app ? "127.0.0.11:179" : nullptr;
-  REQUIRE(plugin.open(fake_table(), this, &how, &self_) == PH_OK);
+  REQUIRE(vtable.open(fake_table(), this, &how, &self_) == PH_OK);
 }
 
 int ph_instance::reload() {
   const ph_config config{this};
-  const int answer = plugin.reload(self_, &config);
+  const int answer = vtable.reload(self_, &config);
   settle();
   return answer;
 }
@@ -65,7 +65,7 @@ void ph_instance::came_up(ph_link link, std::uint32_t flags) {
   REQUIRE(std::sscanf(lines[link].local.c_str(), "%u.%u.%u.%u", &a, &b, &c, &d) == 4);
   const unsigned parts[] = {a, b, c, d};
   for (int i = 0; i < 4; ++i) info.local.ip[i] = static_cast<std::uint8_t>(parts[i]);
-  CHECK(plugin.on_up(self_, link, &info) == PH_OK);
+  CHECK(vtable.on_up(self_, link, &info) == PH_OK);
   after_call();
   offer_all();
 }
@@ -102,7 +102,7 @@ void ph_instance::fin(ph_link link) {
     line.eof_due = true;
     return;
   }
-  plugin.on_eof(self_, link);
+  vtable.on_eof(self_, link);
   after_call();
   settle();
 }
@@ -165,7 +165,7 @@ void ph_instance::offer(ph_link link) {
     // A copy of just that size: what is read beyond it is seen by the sanitizer.
     const Buffer in = line.held;
     fell_short_ = false;
-    const ptrdiff_t n = plugin.on_data(self_, link, in.data(), in.size());
+    const ptrdiff_t n = vtable.on_data(self_, link, in.data(), in.size());
     const bool fell_short = std::exchange(fell_short_, false);
     REQUIRE(n >= 0);
     REQUIRE(static_cast<std::size_t>(n) <= in.size());
@@ -176,12 +176,12 @@ void ph_instance::offer(ph_link link) {
       line.waits = is_up(short_link_);
       line.waits_for = short_link_;
     }
-    CHECK_MESSAGE((n > 0 || fell_short || line.paused || in.size() < plugin.max_frame),
+    CHECK_MESSAGE((n > 0 || fell_short || line.paused || in.size() < vtable.max_frame),
                   "held back more than its largest unit");
   }
   if (line.eof_due && !line.ending && (!line.waits || line.held.empty())) {
     line.eof_due = false;
-    plugin.on_eof(self_, link);
+    vtable.on_eof(self_, link);
     after_call();
   }
 }
@@ -205,7 +205,7 @@ void ph_instance::tell_down(ph_link link) {
     if (line.waits && line.waits_for == link) line.waits = false;
   const ph_down why{sizeof why, static_cast<std::uint32_t>(gone.cause), gone.text.c_str(),
                     gone.queued()};
-  plugin.on_down(self_, link, &why);
+  vtable.on_down(self_, link, &why);
   after_call();
   if (link != PH_PEER || !is_up(PH_RIVAL)) return;
   lines[PH_PEER] = std::move(lines[PH_RIVAL]);
@@ -237,7 +237,7 @@ bool ph_instance::step() {
     if (some == 0 && !room) continue;
     if (!room) return true;
     line.fell_short = false;
-    plugin.on_writable(self_, link);
+    vtable.on_writable(self_, link);
     after_call();
     unblock(link);
     return true;
@@ -246,7 +246,7 @@ bool ph_instance::step() {
   if (due == timers.end()) return false;
   const std::uint32_t id = due->first;
   timers.erase(due);
-  plugin.on_timer(self_, id);
+  vtable.on_timer(self_, id);
   after_call();
   return true;
 }
@@ -271,7 +271,7 @@ void ph_instance::advance(std::int64_t ms) {
 // ---- what is asked
 int ph_instance::drain(ph_goodbye why, const char* text) {
   const ph_drain how{sizeof how, static_cast<std::uint32_t>(why), text, 2000};
-  const int answer = plugin.drain(self_, &how);
+  const int answer = vtable.drain(self_, &how);
   after_call();
   settle();
   return answer;
@@ -280,7 +280,7 @@ int ph_instance::drain(ph_goodbye why, const char* text) {
 int ph_instance::command(ph_command_kind what, std::int64_t ms) {
   char text[256] = "";
   const ph_command order{sizeof order, static_cast<std::uint32_t>(what), ms, text, sizeof text};
-  const int answer = plugin.command(self_, &order);
+  const int answer = vtable.command(self_, &order);
   reply = text;
   after_call();
   settle();
@@ -289,7 +289,7 @@ int ph_instance::command(ph_command_kind what, std::int64_t ms) {
 
 std::string ph_instance::status() {
   std::string out(65536, '\0');
-  const ptrdiff_t n = plugin.status(self_, out.data(), out.size());
+  const ptrdiff_t n = vtable.status(self_, out.data(), out.size());
   REQUIRE(n >= 0);
   out.resize(static_cast<std::size_t>(n));
   return out;
@@ -299,7 +299,7 @@ ph_report ph_instance::report() {
   ph_report out{};
   out.struct_size = sizeof out;
   out.hold_left_ms = out.held = -1;
-  CHECK(plugin.report(self_, &out) == PH_OK);
+  CHECK(vtable.report(self_, &out) == PH_OK);
   return out;
 }
 

@@ -16,7 +16,7 @@ using namespace peerhold::cli;
 
 namespace {
 
-bool has(const std::string& text, const char* part) {
+bool shows(const std::string& text, const char* part) {
   return text.find(part) != std::string::npos;
 }
 
@@ -71,56 +71,56 @@ Look plain() {
 
 TEST_CASE("the table: those not well first, a held one says until when") {
   const std::string table = status_table(status_of({well("a"), held("b"), waiting("c")}), plain());
-  CHECK(has(table, "established (held: no app 3m12s, releases in 1m48s)"));
+  CHECK(shows(table, "established (held: no app 3m12s, releases in 1m48s)"));
   for (const char* more : {"", ": the app sent a Cease"}) {
     SessionStatus routes = held("b");
     routes.health_text = std::string(app_is_absent) + ", 1204 routes" + more;
-    CHECK(has(status_table(status_of({routes}), plain()),
-              "established (held: no app 3m12s, 1204 routes, releases in 1m48s)"));
+    CHECK(shows(status_table(status_of({routes}), plain()),
+                "established (held: no app 3m12s, 1204 routes, releases in 1m48s)"));
   }
-  CHECK(has(table, "backoff (retry in 5s)"));
-  CHECK(has(table, "edge/7"));
-  CHECK(has(table, "connect-timeout: no answer"));
+  CHECK(shows(table, "backoff (retry in 5s)"));
+  CHECK(shows(table, "edge/7"));
+  CHECK(shows(table, "connect-timeout: no answer"));
   const auto at = [&](const char* name) { return table.find(std::string("\n") + name + " "); };
   REQUIRE(at("a") != std::string::npos);
   CHECK(at("c") < at("b"));
   CHECK(at("b") < at("a"));
-  CHECK_FALSE(has(table, "\x1b"));  // neither colour nor what a peer sent
+  CHECK_FALSE(shows(table, "\x1b"));  // neither colour nor what a peer sent
 }
 
 TEST_CASE("colour only when asked for: green, yellow when held, red when down") {
   Look look = plain();
   look.colour = true;
-  CHECK(has(status_table(status_of({well("a")}), look), "\x1b[32mestablished\x1b[0m"));
-  CHECK(has(status_table(status_of({held("a")}), look), "\x1b[33mestablished (held"));
-  CHECK(has(status_table(status_of({waiting("a")}), look), "\x1b[31mbackoff"));
+  CHECK(shows(status_table(status_of({well("a")}), look), "\x1b[32mestablished\x1b[0m"));
+  CHECK(shows(status_table(status_of({held("a")}), look), "\x1b[33mestablished (held"));
+  CHECK(shows(status_table(status_of({waiting("a")}), look), "\x1b[31mbackoff"));
 }
 
 TEST_CASE("a narrow terminal cuts the last column only") {
   Look look = plain();
   SessionStatus s = waiting("c");
   s.last_error->text = std::string(300, 'x');
-  CHECK(has(status_table(status_of({s}), look), std::string(300, 'x').c_str()));
+  CHECK(shows(status_table(status_of({s}), look), std::string(300, 'x').c_str()));
   look.width = 120;
   const std::string table = status_table(status_of({s}), look);
-  CHECK_FALSE(has(table, std::string(100, 'x').c_str()));
-  CHECK(has(table, "\u2026"));
-  CHECK(has(table, "backoff (retry in 5s)"));
+  CHECK_FALSE(shows(table, std::string(100, 'x').c_str()));
+  CHECK(shows(table, "\u2026"));
+  CHECK(shows(table, "backoff (retry in 5s)"));
 }
 
 TEST_CASE("the table says what is to come, and of what is over only what and when") {
   SessionStatus s = waiting("c");
   s.retry_in = Milliseconds(792);
-  CHECK(has(status_table(status_of({s}), plain()), "backoff (retry in 1s)"));
+  CHECK(shows(status_table(status_of({s}), plain()), "backoff (retry in 1s)"));
   s.retry_in.reset();
-  CHECK(has(status_table(status_of({s}), plain()), "backoff (until a client comes)"));
+  CHECK(shows(status_table(status_of({s}), plain()), "backoff (until a client comes)"));
   s.mode = "passive";
-  CHECK_FALSE(has(status_table(status_of({s}), plain()), "client"));
+  CHECK_FALSE(shows(status_table(status_of({s}), plain()), "client"));
   SessionStatus healed = well("a");
   healed.last_error = Failure{Cause::connect_timeout, "no answer", noon - std::chrono::seconds(70)};
   const std::string table = status_table(status_of({healed}), plain());
-  CHECK(has(table, "connect-timeout 1m10s ago"));
-  CHECK_FALSE(has(table, "no answer"));
+  CHECK(shows(table, "connect-timeout 1m10s ago"));
+  CHECK_FALSE(shows(table, "no answer"));
 }
 
 TEST_CASE("no sessions, or no answer at all, is said") {
@@ -140,18 +140,18 @@ TEST_CASE("one session in full") {
        {"edge1\n", "held: no app", "192.0.2.1:179", "edge/7 by tcp-md5", "peer-closed: one",
         "admin: two", "bgp clients", "bgp peer        state up\\x07, in (1, 2)\n",
         "\n                  long xxx", "bgp none        none"})
-    CHECK_MESSAGE(has(full, part), part);
+    CHECK_MESSAGE(shows(full, part), part);
   s.key.reset();
-  CHECK(has(status_full(status_of({s}), plain()), "not authenticated"));
+  CHECK(shows(status_full(status_of({s}), plain()), "not authenticated"));
 }
 
 TEST_CASE("--check answers as a monitoring plug-in does") {
   const auto check = [](const std::vector<SessionStatus>& s) { return status_check(status_of(s)); };
   CHECK(check({well("a")}).exit == 0);
-  CHECK(has(check({well("a")}).line, "PEERHOLD OK - 1 of 1 session well"));
+  CHECK(shows(check({well("a")}).line, "PEERHOLD OK - 1 of 1 session well"));
   CHECK(check({}).exit == 0);
   CHECK(check({well("a"), held("b")}).exit == 1);
-  CHECK(has(check({well("a"), held("b")}).line, "b established (held"));
+  CHECK(shows(check({well("a"), held("b")}).line, "b established (held"));
   CHECK(check({well("a"), held("b"), waiting("c")}).exit == 2);
   CHECK(status_check("garbage").exit == 3);
   const std::string line = check({held("b"), waiting("c")}).line;
@@ -171,15 +171,15 @@ TEST_CASE("events for people") {
   std::string said;
   Event error = e;
   error.kind = EventKind::error;
-  CHECK(has(event_text(event_json(error), &said), "gone"));
-  CHECK_FALSE(has(event_text(event_json(e), &said), "gone"));
-  CHECK(has(event_text(event_json(e), &said), "gone"));
+  CHECK(shows(event_text(event_json(error), &said), "gone"));
+  CHECK_FALSE(shows(event_text(event_json(e), &said), "gone"));
+  CHECK(shows(event_text(event_json(e), &said), "gone"));
   event_text(event_json(error), &said);
   e.session = "edge2";
-  CHECK(has(event_text(event_json(e), &said), "gone"));
+  CHECK(shows(event_text(event_json(e), &said), "gone"));
   e.session = "edge1";
   e.kind = EventKind::key;
-  CHECK(has(event_text(event_json(e)), "  key  "));
+  CHECK(shows(event_text(event_json(e)), "  key  "));
   Event own;
   own.time = noon;
   own.kind = EventKind::keeper;
@@ -212,9 +212,9 @@ TEST_CASE("keys: who uses which, and since when") {
   now.in_use_by = {"a", "b"};
   chain.keys = {old, now};
   const std::string table = key_table(keys_json({chain}), plain());
-  CHECK(has(table, "a, b"));
-  CHECK(has(table, format_time(noon).c_str()));
-  CHECK(has(table, "never"));
+  CHECK(shows(table, "a, b"));
+  CHECK(shows(table, format_time(noon).c_str()));
+  CHECK(shows(table, "never"));
   CHECK(key_table(keys_json({}), plain()) == "no key chains are configured\n");
 }
 
@@ -231,16 +231,16 @@ TEST_CASE("plugins: every option, nested ones by their path") {
   const std::string text = plugins_text(json, plain());
   for (const char* part : {"tls 1: S", "/p/tls.so, ABI 1.0", "duration, 1s to ", "off | v2",
                            "required", "route.sni", "list of string", "live"})
-    CHECK_MESSAGE(has(text, part), part << " in " << text);
+    CHECK_MESSAGE(shows(text, part), part << " in " << text);
   // On a narrow terminal a meaning is wrapped, never cut.
   std::string wordy = json;
   wordy.replace(wordy.find("\"H\""), 3, "\"one two three four five six seven eight nine ten\"");
   Look narrow = plain();
   narrow.width = 80;
   const std::string lines = plugins_text(wordy, narrow);
-  CHECK(has(lines, " ten\n"));
-  CHECK_FALSE(has(lines, "one two three four five six seven"));
-  CHECK_FALSE(has(lines, "\u2026"));
+  CHECK(shows(lines, " ten\n"));
+  CHECK_FALSE(shows(lines, "one two three four five six seven"));
+  CHECK_FALSE(shows(lines, "\u2026"));
 }
 
 TEST_CASE("listeners whose keys do not fit into the kernel") {
@@ -302,7 +302,7 @@ TEST_CASE("a diagnosis: what is not well first in full, at most five lines a ses
 
   d.sessions.pop_back();
   CHECK_FALSE(doctor_text(diagnosis_json(d), plain).found);
-  d.host.emplace();
+  d.host = Diagnosis::Host{};
   d.host->kernel = "Linux 6.18";
   d.host->tcp_md5 = true;
   d.host->capture_text = "not permitted";
@@ -311,12 +311,12 @@ TEST_CASE("a diagnosis: what is not well first in full, at most five lines a ses
   d.host->counters.failure = 7;
   Doctored all = doctor_text(diagnosis_json(d), plain);
   CHECK_FALSE(all.found);  // what this host may not do is no fault of a session
-  CHECK(has(all.text, "1 session is well"));
-  CHECK(has(all.text, "Linux 6.18, TCP-MD5: yes"));
-  CHECK(
-      has(all.text, "CAP_NET_RAW: no (which key a peer signs with cannot be seen: not permitted)"));
-  CHECK(has(all.text, "room for 963 keys on a listener (net.core.optmem_max 131072)"));
-  CHECK(has(all.text, "7 signed with another key"));
+  CHECK(shows(all.text, "1 session is well"));
+  CHECK(shows(all.text, "Linux 6.18, TCP-MD5: yes"));
+  CHECK(shows(all.text,
+              "CAP_NET_RAW: no (which key a peer signs with cannot be seen: not permitted)"));
+  CHECK(shows(all.text, "room for 963 keys on a listener (net.core.optmem_max 131072)"));
+  CHECK(shows(all.text, "7 signed with another key"));
   d.host->tcp_md5 = false;
   CHECK(doctor_text(diagnosis_json(d), plain).found);
   CHECK_FALSE(doctor_text("{}", plain).found);

@@ -1,7 +1,7 @@
 // Link: every byte once and in order, both FINs, bounded memory, and an end that says why.
 #include "net/link.hpp"
 
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 

@@ -1,7 +1,7 @@
 // The local side of net: UNIX listeners, who is at the other end, descriptors that run out, options
 // as the kernel has them, addresses that come.
 #include <grp.h>
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>

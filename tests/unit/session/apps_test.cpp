@@ -110,10 +110,10 @@ TEST_CASE("pick: the plugin says whose connection it is, and all bytes come to t
     return "peer = \"" + peer.at.to_string() + "\"\nlink = \"persistent\"\napp = \"" +
            at.to_string() + "\"";
   };
-  const std::string patient =
+  const std::string slow =
       "[session.retry]\nmin = \"20ms\"\njitter = 0.0\nconnect_timeout = \"10m\"\n";
-  s.start(Stage::session(first, lines(far), {}, "probe_picks", "s", patient) +
-          Stage::session(second, lines(other), {}, "probe_picks", "t", patient));
+  s.start(Stage::session(first, lines(far), {}, "probe_picks", "s", slow) +
+          Stage::session(second, lines(other), {}, "probe_picks", "t", slow));
   const FarEnd one = connected(at);
   one.write("1ab");
   s.turn();

@@ -7,13 +7,13 @@
 namespace peerhold {
 namespace {
 
-const std::string patient = "[session.retry]\nmin = \"30s\"\nmax = \"60s\"\njitter = 0.0\n";
+const std::string slow_to_retry = "[session.retry]\nmin = \"30s\"\nmax = \"60s\"\njitter = 0.0\n";
 
-std::string persistent(const Endpoint& peer, const std::string& more = {}) {
+std::string always_linked(const Endpoint& peer, const std::string& more = {}) {
   return "peer = \"" + peer.to_string() + "\"\nlink = \"persistent\"\n" + more;
 }
 
-Endpoint nobody() {
+Endpoint no_peer() {
   return endpoint("127.0.0.2:" + std::to_string(fresh_port()));
 }
 
@@ -21,8 +21,8 @@ TEST_CASE("down closes the app also while there is no link") {
   Probe probe;
   Stage s({&probe});
   const Endpoint app_at = endpoint("127.0.0.1:" + std::to_string(fresh_port()));
-  s.start(Stage::session(probe, persistent(nobody(), "app = \"" + app_at.to_string() + "\""), {},
-                         "probe", "s", patient));
+  s.start(Stage::session(probe, always_linked(no_peer(), "app = \"" + app_at.to_string() + "\""),
+                         {}, "probe", "s", slow_to_retry));
   FarEnd app = connected(app_at);
   REQUIRE(s.is(SessionState::backoff));
   REQUIRE(s.until([&] { return probe.count("up 1") == 1; }));
@@ -36,9 +36,9 @@ TEST_CASE("down ends clients that wait for a link") {
   Stage s({&probe});
   const Endpoint app_at = endpoint("127.0.0.1:" + std::to_string(fresh_port()));
   s.start(Stage::session(probe,
-                         "peer = \"" + nobody().to_string() +
+                         "peer = \"" + no_peer().to_string() +
                              "\"\nlink = \"per-client\"\napp = \"" + app_at.to_string() + "\"",
-                         {}, "probe", "s", patient + "connect_timeout = \"10m\"\n"));
+                         {}, "probe", "s", slow_to_retry + "connect_timeout = \"10m\"\n"));
   FarEnd app = connected(app_at);
   REQUIRE(s.is(SessionState::backoff));
   REQUIRE(s.keeper->down("s", ""));
@@ -49,9 +49,9 @@ TEST_CASE("down ends clients that wait for a link") {
 TEST_CASE("down gives up a dial of the plugin's own, between two attempts as well") {
   Probe probe;
   Stage s({&probe});
-  const std::string to = nobody().to_string();
-  s.start(Stage::session(probe, persistent(nobody()), "to = \"" + to + "\"", "probe_dials", "s",
-                         patient));
+  const std::string to = no_peer().to_string();
+  s.start(Stage::session(probe, always_linked(no_peer()), "to = \"" + to + "\"", "probe_dials", "s",
+                         slow_to_retry));
   REQUIRE(s.is(SessionState::backoff));
   ph_link link = 0;
   CHECK(probe.one().dial(to.c_str(), PH_DIAL_RETRY, link) == PH_OK);
@@ -81,18 +81,18 @@ TEST_CASE("a session that is down stays down when a reload restarts it") {
   Probe probe;
   Stage s({&probe});
   const FarListener far("127.0.0.2");
-  s.start(Stage::session(probe, persistent(far.at)));
+  s.start(Stage::session(probe, always_linked(far.at)));
   REQUIRE(s.is(SessionState::established));
   REQUIRE(s.keeper->down("s", ""));
   REQUIRE(s.until([&] { return probe.count("close") == 1; }));
-  CHECK(s.reload(Stage::session(probe, persistent(far.at), "fixed = \"1\"")).ok);
+  CHECK(s.reload(Stage::session(probe, always_linked(far.at), "fixed = \"1\"")).ok);
   s.turn();
   CHECK(s.status().state == SessionState::down);
   CHECK(probe.count("open") == 1);
   // The same while the old one still says goodbye.
   REQUIRE(s.keeper->up("s"));
   REQUIRE(s.is(SessionState::established));
-  CHECK(s.reload(Stage::session(probe, persistent(far.at), "fixed = \"2\"")).ok);
+  CHECK(s.reload(Stage::session(probe, always_linked(far.at), "fixed = \"2\"")).ok);
   REQUIRE(s.keeper->down("s", ""));
   s.turn();
   CHECK(s.status().state == SessionState::down);
@@ -105,9 +105,9 @@ TEST_CASE(
   const FarListener far("127.0.0.2");
   Stage s({&probe});
   probe.on_drain = [](ProbeInstance&, const ph_drain&) { return int{PH_OK}; };
-  s.start(Stage::session(probe, persistent(far.at), {}, "probe_drains"));
+  s.start(Stage::session(probe, always_linked(far.at), {}, "probe_drains"));
   REQUIRE(s.is(SessionState::established));
-  CHECK(s.reload(Stage::session(probe, persistent(far.at), "fixed = \"1\"", "probe_drains")).ok);
+  CHECK(s.reload(Stage::session(probe, always_linked(far.at), "fixed = \"1\"", "probe_drains")).ok);
   CHECK(s.keeper->up("s"));
   CHECK(s.status().state == SessionState::down);
   CHECK(probe.one().close(PH_PEER, false) == PH_OK);
@@ -125,19 +125,20 @@ TEST_CASE("what an operator has started stays so when a reload changes something
   Probe probe;
   const FarListener far("127.0.0.2");
   Stage s({&probe});
-  s.start(Stage::session(probe, persistent(far.at, "enabled = false\n")));
+  s.start(Stage::session(probe, always_linked(far.at, "enabled = false\n")));
   CHECK(s.status().state == SessionState::down);
   REQUIRE(s.keeper->up("s"));
   REQUIRE(s.is(SessionState::established));
-  CHECK(
-      s.reload(Stage::session(probe, persistent(far.at, "enabled = false\n"), "live = \"1\"")).ok);
+  CHECK(s.reload(Stage::session(probe, always_linked(far.at, "enabled = false\n"), "live = \"1\""))
+            .ok);
   s.turn();
   CHECK(s.status().state == SessionState::established);
-  CHECK(s.reload(Stage::session(probe, persistent(far.at, "enabled = true\n"), "live = \"1\"")).ok);
+  CHECK(s.reload(Stage::session(probe, always_linked(far.at, "enabled = true\n"), "live = \"1\""))
+            .ok);
   s.turn();
   CHECK(s.status().state == SessionState::established);
-  CHECK(
-      s.reload(Stage::session(probe, persistent(far.at, "enabled = false\n"), "live = \"1\"")).ok);
+  CHECK(s.reload(Stage::session(probe, always_linked(far.at, "enabled = false\n"), "live = \"1\""))
+            .ok);
   CHECK(s.status().state == SessionState::down);
 }
 
@@ -197,7 +198,7 @@ TEST_CASE("a send to an app that is still being dialled falls short, and breaks 
   Probe probe;
   const FarListener far("127.0.0.2"), there("127.0.0.1");
   Stage s({&probe});
-  s.start(Stage::session(probe, persistent(far.at), "to = \"" + there.at.to_string() + "\"",
+  s.start(Stage::session(probe, always_linked(far.at), "to = \"" + there.at.to_string() + "\"",
                          "probe_frames"));
   probe.on_data = [&](ProbeInstance& i, ph_link, std::string_view b) {
     ph_link link = 1;
@@ -222,13 +223,8 @@ TEST_CASE("bytes of a spliced pair that its broken link leaves behind are told a
   // The app does not read: its socket and its queue fill, then the peer's input is held.
   probe.on_data = [](ProbeInstance&, ph_link, std::string_view) { return std::ptrdiff_t{0}; };
   const std::string some(200000, 'x');
-  std::size_t written = 0;
-  for (std::size_t quiet = 0; quiet < 200;) {
-    const std::size_t n = s.peer.write_some(some);
-    written += n;
-    quiet = n > 0 ? 0 : quiet + 1;
-    s.turn(1);
-  }
+  for (std::size_t quiet = 0; quiet < 200; s.turn(1))
+    quiet = s.peer.write_some(some) > 0 ? 0 : quiet + 1;
   // However much the kernel takes for an app that does not read: not a byte more.
   for (std::size_t quiet = 0; quiet < 50; s.turn(1))
     quiet = probe.one().send(1, some) > 0 ? 0 : quiet + 1;

@@ -1,6 +1,6 @@
 // What ABI 1.1 added: limits and settings that a plugin asks for, the report that it gives, the
 // commands that it is handed.
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
 
 #include <cstring>
 

@@ -74,10 +74,10 @@ TEST_CASE("pick_wait: who is undecided when the time is over, or ends, is the fi
       flags.push_back(info.flags);
       return int{PH_OK};
     };
-  const std::string patient =
+  const std::string slow =
       "[session.retry]\nmin = \"20ms\"\njitter = 0.0\nconnect_timeout = \"10m\"\n";
-  s.start(Stage::session(first, lines(far.at, at), {}, plugin_name, "s", patient) +
-          Stage::session(second, lines(far.at, at), {}, plugin_name, "t", patient));
+  s.start(Stage::session(first, lines(far.at, at), {}, plugin_name, "s", slow) +
+          Stage::session(second, lines(far.at, at), {}, plugin_name, "t", slow));
   const FarEnd decided = connected(at);
   decided.write("1abc");
   REQUIRE(s.until([&] { return second.count("up 1") == 1; }));
