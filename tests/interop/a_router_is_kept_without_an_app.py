@@ -33,6 +33,11 @@ with Lab("near", "far") as lab:
     router = program(far, kind, ROUTER_AS, neighbours, many(3, "2001:db8:f::/64" if v6 else "203.0.113.0/28"))
     keeper = Keeper(near, text)
     router.established(60)
+    # Where both dial, a router may end an established session once for its own attempt (a collision, seen with FRR).
+    ups = {name: keeper.wait_state("established", name)["established_count"]
+           for name in (f"link{number}" for number in range(1, len(plan) + 1))}
+    for (mode, _, _), count in zip(plan, ups.values()):
+        require(count == 1 or (mode == "both" and count == 2), f"established at first: {ups}")
     before = {address: router.established_since(address) for address in ours}
     require(None not in before.values(), f"{before}")
 
@@ -40,7 +45,8 @@ with Lab("near", "far") as lab:
     same({address: router.established_since(address) for address in ours}, before, f"{kind}'s sessions")
     for number, (mode, here, there) in enumerate(plan, 1):
         now = keeper.status(f"link{number}")
-        same((now["mode"], now["established_count"], now["links"], now["health"]), (mode, 1, 1, "ok"), f"link{number}")
+        same((now["mode"], now["established_count"], now["links"], now["health"]),
+             (mode, ups[f"link{number}"], 1, "ok"), f"link{number}")
         require("rival" not in now["plugin_status"], f"link{number} has one connection")
         same(now["plugin_status"]["peer"]["hold_time_s"], min(here, there), f"link{number}'s hold time")
         same(now["plugin_status"]["routes_announced"], {}, f"link{number}'s routes")
@@ -50,7 +56,7 @@ with Lab("near", "far") as lab:
     router.established(60)
     for number in range(1, len(plan) + 1):
         keeper.wait_state("established", f"link{number}")
-        same(keeper.status(f"link{number}")["established_count"], 2, f"link{number} again")
+        require(keeper.status(f"link{number}")["established_count"] > ups[f"link{number}"], f"link{number} again")
 
     keeper.signal(signal.SIGSTOP)
     router.not_established(of=ours[0])

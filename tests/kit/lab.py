@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 __all__ = ["Lab", "wait_for", "holds_for", "require", "same", "capture"]
@@ -66,17 +67,15 @@ class Host:
     def __init__(self, lab, name, number):
         self.lab, self.name, self.device = lab, name, "eth0"
         self.v4, self.v6 = f"10.0.0.{number}", f"fd00::{number}"
-        self._outside = []
+        self._outside = threading.local()
         capture(["ip", "netns", "add", name])
         port = f"port{number}"
         capture(["ip", "link", "add", port, "master", "lan", "up", "type", "veth", "peer", "name",
                  self.device, "netns", name])
         self.write_sysctl("net.ipv6.conf.all.keep_addr_on_down", 1)
         self.write_sysctl("net.ipv6.conf.eth0.accept_dad", 0)
-        self.run("ip", "link", "set", "lo", "up")
-        self.run("ip", "link", "set", self.device, "up")
-        self.add_address(self.v4)
-        self.add_address(self.v6)
+        self.run("ip", "-batch", "-", input="link set lo up\n" f"link set {self.device} up\n"
+                 f"addr add {self.v4}/24 dev {self.device}\n" f"addr add {self.v6}/64 dev {self.device} nodad\n")
 
     @property
     def ip(self):
@@ -95,16 +94,18 @@ class Host:
         self.run("ip", "addr", "del", ip + ("/64" if ":" in ip else "/24"), "dev", self.device)
 
     def write_sysctl(self, name, value):
-        self.run("sysctl", "-qw", f"{name}={value}")
+        with self:
+            pathlib.Path("/proc/sys", name.replace(".", "/")).write_text(str(value))
 
     def __enter__(self):
-        self._outside.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY))
+        left = self._outside.__dict__.setdefault("left", [])
+        left.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY))
         with open(f"/run/netns/{self.name}") as inside:
             _enter(inside.fileno())
         return self
 
     def __exit__(self, *_):
-        outside = self._outside.pop()
+        outside = self._outside.left.pop()
         _enter(outside)
         os.close(outside)
 
@@ -112,11 +113,13 @@ class Host:
         return ["nsenter", f"--net=/run/netns/{self.name}", *map(str, words)]
 
     def run(self, *words, expect=0, **options):
-        return capture(self.command(*words), expect, **options)
+        with self:  # what a thread starts is where the thread is
+            return capture(words, expect, **options)
 
     def popen(self, *words, **options):
         """Ends with the lab at the latest."""
-        process = subprocess.Popen(self.command(*words), **options)
+        with self:
+            process = subprocess.Popen([str(word) for word in words], **options)
         self.lab.on_exit(lambda: _end(process))
         return process
 

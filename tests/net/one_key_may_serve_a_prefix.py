@@ -55,7 +55,8 @@ with Lab("near", "far", "other") as lab:
 
     # Control: without it the socket is full after some 960 of them, and the rest say so and name the remedy.
     keeper.reload(key + crowd)
-    full = wait_for(lambda: [s for s in keeper.status()["sessions"] if s["state"] == "backoff"], 30, "no room for a key")
+    full = wait_for(lambda: [s for s in keeper.status()["sessions"] if s["state"] == "backoff"], 60,
+                    "no room for a key", every=1)
     require(100 < len(full) < 400, f"{len(full)} of {SESSIONS} sessions have no key")
     same(full[0]["last_error"]["code"], "resource", "code")
     require("optmem_max" in full[0]["last_error"]["text"], f"text: {full[0]['last_error']}")

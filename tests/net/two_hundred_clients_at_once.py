@@ -52,7 +52,7 @@ def client(number):
 
 with Lab("near", "far") as lab:
     near, far = lab
-    keepers = pair(lab)
+    keepers = pair(lab, near_options={"retry": {"connect_timeout": "30s"}})  # all at once, on a machine with much else to do
     results, sent = [], []
     serve(far, FAR_APP, answer)
     with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
