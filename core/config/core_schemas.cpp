@@ -11,6 +11,11 @@ namespace {
 constexpr std::int64_t second = 1000, minute = 60 * second, hour = 60 * minute, day = 24 * hour;
 constexpr std::int64_t kib = 1024, gib = kib * kib * kib;
 
+Schema ready(Schema schema) {
+  read_defaults(schema);
+  return schema;
+}
+
 Option make(OptionType type, const char* name, const char* default_text, const char* help) {
   Option option;
   option.type = type;
@@ -215,22 +220,22 @@ Schema make_listen() {
 }  // namespace
 
 const Schema& keeper_schema() {
-  static const Schema schema = make_keeper();
+  static const Schema schema = ready(make_keeper());
   return schema;
 }
 
 const Schema& session_schema() {
-  static const Schema schema = make_session();
+  static const Schema schema = ready(make_session());
   return schema;
 }
 
 const Schema& keychain_schema() {
-  static const Schema schema = make_keychain();
+  static const Schema schema = ready(make_keychain());
   return schema;
 }
 
 const Schema& listen_schema() {
-  static const Schema schema = make_listen();
+  static const Schema schema = ready(make_listen());
   return schema;
 }
 

@@ -160,7 +160,9 @@ class Checker {
   }
 
   void defaulted(const Option& option, const std::string& name, Slot& slot) {
-    Result<Value> literal = parse_toml_literal(option.default_text);
+    Result<Value> literal = option.default_value != nullptr
+                                ? Result<Value>(*option.default_value)
+                                : parse_toml_literal(option.default_text);
     if (!literal) {
       complain(slot.at, name + ": its declared default " + literal.error().text +
                             "; that is a mistake in the plugin");
@@ -419,6 +421,15 @@ bool Checked::operator==(const Checked& other) const {
     if (!(slot(i) == other.slot(i))) return false;
   }
   return true;
+}
+
+void read_defaults(Schema& schema) {
+  for (Option& option : schema) {
+    read_defaults(option.fields);
+    if (option.default_text.empty()) continue;
+    if (Result<Value> literal = parse_toml_literal(option.default_text))
+      option.default_value = std::make_shared<const Value>(*std::move(literal));
+  }
 }
 
 Checked check_table(const Schema& schema, const Value* tree, const std::string& where,

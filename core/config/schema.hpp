@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,7 @@ struct Option {
   OptionType type = OptionType::string;
   std::string
       default_text;  // TOML literal as a plugin writes it; empty: none (absent unless given)
+  std::shared_ptr<const Value> default_value;  // the same, once it is read (read_defaults)
   bool required = false, live = false;
   std::int64_t
       min = 0,
@@ -45,6 +47,10 @@ struct Option {
   std::vector<Option> fields;            // of table and tables
 };
 using Schema = std::vector<Option>;
+
+// Reads every default of `schema` here and now: thousands of tables need not read it again. What is
+// no literal is left for check_table to tell.
+void read_defaults(Schema&);
 
 // A checked table: one slot per option of the schema, in its order. A value with ==.
 struct Checked {

@@ -113,7 +113,9 @@ Result<Schema> schema_of(const ph_plugin& plugin) {
   if (plugin.option_size < least_option)
     return Error{
         "option_size is smaller than struct ph_option of the first header; use PH_PLUGIN_INIT"};
-  return level_of(plugin.options, plugin.n_options, plugin.option_size, {}, 1);
+  auto schema = level_of(plugin.options, plugin.n_options, plugin.option_size, {}, 1);
+  if (schema) read_defaults(*schema);
+  return schema;
 }
 
 }  // namespace peerhold
