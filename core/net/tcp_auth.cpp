@@ -2,8 +2,8 @@
 // whoever moves a live link to another key. Owns nothing; the struct that bears a key is wiped
 // before it goes.
 //
-// This is a translation unit of its own because it needs <linux/tcp.h>: glibc's <netinet/tcp.h>
-// lacks the field names of older kernels' extension and cannot be included beside it.
+// <linux/tcp.h>, here and everywhere: glibc's <netinet/tcp.h> lacks the field names of older
+// kernels' extension and cannot be included beside it.
 #include "net/tcp_auth.hpp"
 
 #include <linux/tcp.h>

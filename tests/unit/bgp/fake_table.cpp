@@ -1,4 +1,4 @@
-// The host table of the fake host: what the speaks asks for.
+// The host table of the fake host: what the plugin asks for.
 #include <doctest/doctest.h>
 
 #include <cstring>
@@ -8,7 +8,7 @@
 
 namespace {
 
-const ph_plugin& speaks = peerhold_plugin_1;
+const ph_plugin& offers = peerhold_plugin_1;
 
 std::string name(ph_link link) {
   return link == PH_PEER ? "peer" : link == PH_RIVAL ? "rival" : "app" + std::to_string(link);
@@ -44,7 +44,7 @@ struct Table {
       CHECK_MESSAGE(!line.ending, "closed twice: " << name(link));
       if (std::exchange(line.ending, true)) return PH_OK;
       line.cause = PH_ADMIN;
-      line.text = "closed by the speaks";
+      line.text = "closed by the plugin";
       return PH_OK;
     };
     h.read_pause = [](ph_instance* me, ph_link link, bool pause) -> int {
@@ -84,29 +84,29 @@ struct Table {
     h.log = [](ph_instance* me, ph_log, const char* text) { me->logs.push_back(text); };
     h.event = [](ph_instance* me, const char* text) { me->events.push_back(text); };
     h.metric = [](ph_instance* me, std::uint32_t index, const char*, std::int64_t v) {
-      me->metrics[speaks.metrics[index].name] += v;
+      me->metrics[offers.metrics[index].name] += v;
     };
     h.opt_int = [](const ph_config* c, std::uint32_t i) {
-      const ph_option& option = speaks.options[i];
+      const ph_option& option = offers.options[i];
       const auto given = c->host->numbers.find(option.name);
       if (given != c->host->numbers.end()) return given->second;
       if (option.type == PH_STRING || option.type == PH_LIST) return std::int64_t{0};
       return option.default_value != nullptr ? number_of(option, option.default_value) : 0;
     };
     h.opt_str = [](const ph_config* c, std::uint32_t i) -> const char* {
-      const ph_option& option = speaks.options[i];
+      const ph_option& option = offers.options[i];
       const auto given = c->host->texts.find(option.name);
       if (given != c->host->texts.end()) return given->second.c_str();
       return std::strcmp(option.name, "next_hop") == 0 ? "source" : nullptr;
     };
     h.opt_count = [](const ph_config* c, std::uint32_t i) -> std::size_t {
-      const ph_option& option = speaks.options[i];
+      const ph_option& option = offers.options[i];
       if (option.type == PH_LIST) return c->host->lists[option.name].size();
       return option.default_value != nullptr || c->host->texts.contains(option.name) ||
              c->host->numbers.contains(option.name);
     };
     h.opt_item = [](const ph_config* c, std::uint32_t i, std::size_t n) {
-      return c->host->lists[speaks.options[i].name][n].c_str();
+      return c->host->lists[offers.options[i].name][n].c_str();
     };
     h.buffer = [](ph_instance* me, ph_link link, std::uint64_t bytes) -> int {
       if (!me->is_up(link)) return PH_ENOLINK;
